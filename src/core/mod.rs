@@ -1,0 +1,3 @@
+//! Policies in pure Rust. Nothing here knows Node-API; `cargo test --no-default-features` builds only this.
+
+pub mod cache;
