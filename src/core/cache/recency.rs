@@ -31,14 +31,13 @@
 //! The array is read as `&[Cell<u32>]`: JavaScript lends it for one call on its own thread.
 
 use std::cell::Cell;
-use std::fmt;
+
+pub use super::{Corrupt, MAX_SLOTS, Res};
 
 /// No slot, no segment.
 pub const NONE: u32 = u32::MAX;
 /// Set in `last[slot]` of a slot that holds no entry. Positions are below it.
 pub const VACANT: u32 = 1 << 31;
-/// Most slots that one ledger can hold: positions must stay below [`VACANT`].
-pub const MAX_SLOTS: u32 = 1 << 29;
 
 /// Length of the header, in `u32`s from the end of the ledger.
 pub const HEADER: usize = 12;
@@ -60,18 +59,6 @@ const NEWEST: usize = 8;
 const FREE: usize = 9;
 // The segment the cleaner fills, or NONE when its next round starts at OLDEST.
 const CLEAN: usize = 10;
-
-/// The ledger contradicts itself: a bug, or an array that is not a ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Corrupt(&'static str);
-
-impl fmt::Display for Corrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "recency ledger is corrupt: {}", self.0)
-    }
-}
-
-impl std::error::Error for Corrupt {}
 
 /// Size and segmentation of a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +114,6 @@ pub struct Ledger<'a> {
     table: usize,
     header: usize,
 }
-
-type Res<T> = Result<T, Corrupt>;
 
 impl<'a> Ledger<'a> {
     /// Lays out an empty ledger of `shape` in `mem`, whatever was there.
