@@ -1,0 +1,3 @@
+import heapwise from './index.js'
+
+export const { BoundedMap, LRUCache } = heapwise
