@@ -7,5 +7,6 @@
 
 pub mod core;
 
-#[cfg(feature = "binding")]
+// Not in unit tests: there is no Node-API to bind to, and nothing would call what napi-derive registers.
+#[cfg(all(feature = "binding", not(test)))]
 mod binding;

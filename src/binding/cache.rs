@@ -30,7 +30,7 @@ fn shape(slots: u32) -> std::result::Result<Shape, Fault> {
 
 /// `(slots) -> length`
 fn ledger_length(call: &Call) -> Outcome {
-    let length = shape(call.u32(0)?)?.len();
+    let length = shape(call.u32(0)?)?.length();
     Ok(Reply::U32(u32::try_from(length)?))
 }
 

@@ -7,7 +7,7 @@
 //! and no JavaScript runs in between; one `catch_unwind` each.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
@@ -52,9 +52,8 @@ pub fn keep_panics_quiet() {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let inside = IN_CALLBACK.with(Cell::get);
-            if inside {
-                LAST_PANIC.with(|last| *last.borrow_mut() = Some(info.to_string()));
-            } else {
+            // `try_with`: a panic in a hook, while a thread is being taken down, would abort the process.
+            if !inside || LAST_PANIC.try_with(|last| last.replace(Some(info.to_string()))).is_err() {
                 previous(info);
             }
         }));
@@ -74,6 +73,19 @@ pub struct Call {
 }
 
 const MAX_ARGS: usize = 6;
+
+/// A number of which every bit pattern is a value, and its kind of typed array.
+trait Element: Copy {
+    const KIND: i32;
+}
+
+impl Element for u32 {
+    const KIND: i32 = sys::TypedarrayType::uint32_array;
+}
+
+impl Element for f64 {
+    const KIND: i32 = sys::TypedarrayType::float64_array;
+}
 
 impl Call {
     fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Option<Self> {
@@ -109,27 +121,15 @@ impl Call {
 
     /// Argument `index` as a `Uint32Array`, borrowed for this call.
     pub fn u32s(&self, index: usize) -> std::result::Result<&[Cell<u32>], Fault> {
-        let (data, len) = self.typed_array(index, sys::TypedarrayType::uint32_array)?;
-        if len == 0 {
-            return Ok(&[]);
-        }
-        // SAFETY: Node-API says `data` holds `len` u32s, aligned as a Uint32Array must be. The borrow ends with `self`,
-        // so within the callback, during which no JavaScript runs that could detach the array or collect it. `Cell`
-        // permits that two arguments are the same array. The façade never passes shared memory.
-        Ok(unsafe { slice::from_raw_parts(data.cast::<Cell<u32>>(), len) })
+        self.elements(index)
     }
 
     /// Argument `index` as a `Float64Array`, borrowed for this call.
     pub fn f64s(&self, index: usize) -> std::result::Result<&[Cell<f64>], Fault> {
-        let (data, len) = self.typed_array(index, sys::TypedarrayType::float64_array)?;
-        if len == 0 {
-            return Ok(&[]);
-        }
-        // SAFETY: as in `u32s`, with f64.
-        Ok(unsafe { slice::from_raw_parts(data.cast::<Cell<f64>>(), len) })
+        self.elements(index)
     }
 
-    fn typed_array(&self, index: usize, want: i32) -> std::result::Result<(*mut c_void, usize), Fault> {
+    fn elements<T: Element>(&self, index: usize) -> std::result::Result<&[Cell<T>], Fault> {
         let value = self.value(index)?;
         let mut kind = 0;
         let mut len = 0;
@@ -146,13 +146,22 @@ impl Call {
                 ptr::null_mut(),
             )
         };
-        if status != sys::Status::napi_ok || kind != want {
+        if status != sys::Status::napi_ok || kind != T::KIND {
             return Err(Fault::new(format!("argument {index} is no typed array of the right kind")));
         }
-        if data.is_null() && len > 0 {
-            return Err(Fault::new(format!("argument {index} has lost its memory")));
+        if len == 0 {
+            return Ok(&[]);
         }
-        Ok((data, len))
+        let data = data.cast::<Cell<T>>();
+        // Another addon may have made an ArrayBuffer over memory at an odd address.
+        if data.is_null() || !data.is_aligned() {
+            return Err(Fault::new(format!("argument {index} has no usable memory")));
+        }
+        // SAFETY: Node-API says `data` holds `len` elements of the kind; it is neither null nor misaligned, and every
+        // bit pattern is a `T`. The borrow ends with `self`, so within the callback, during which no JavaScript runs that
+        // could detach the array or collect it. `Cell` permits that two arguments share memory. The façade never passes
+        // memory that another thread sees.
+        Ok(unsafe { slice::from_raw_parts(data, len) })
     }
 
     fn reply(&self, reply: Reply) -> sys::napi_value {
@@ -175,14 +184,14 @@ pub fn run(
     body: fn(&Call) -> std::result::Result<Reply, Fault>,
 ) -> sys::napi_value {
     let Some(call) = Call::read(env, info) else { return ptr::null_mut() };
-    IN_CALLBACK.with(|inside| inside.set(true));
+    let outer = IN_CALLBACK.with(|inside| inside.replace(true));
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&call)));
-    IN_CALLBACK.with(|inside| inside.set(false));
+    IN_CALLBACK.with(|inside| inside.set(outer));
     match outcome {
         Ok(Ok(reply)) => call.reply(reply),
         Ok(Err(Fault(message))) => throw(env, &message),
         Err(_) => {
-            let place = LAST_PANIC.with(|last| last.borrow_mut().take());
+            let place = LAST_PANIC.try_with(RefCell::take).ok().flatten();
             throw(env, &format!("panic in native code: {}", place.as_deref().unwrap_or("unknown")))
         }
     }

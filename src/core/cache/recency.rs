@@ -92,14 +92,8 @@ impl Shape {
 
     /// How many `u32`s the ledger takes.
     #[must_use]
-    pub fn len(self) -> usize {
+    pub fn length(self) -> usize {
         self.cap as usize + ((self.segs as usize) << self.shift) + 3 * self.segs as usize + HEADER
-    }
-
-    /// Never: a ledger has a header.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        false
     }
 }
 
@@ -121,7 +115,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// If `mem` does not have the length the shape asks for.
     pub fn create(mem: &'a [Cell<u32>], shape: Shape) -> Res<Self> {
-        if mem.len() != shape.len() {
+        if mem.len() != shape.length() {
             return Err(Corrupt("length does not fit the shape"));
         }
         let header = mem.len() - HEADER;
@@ -160,7 +154,7 @@ impl<'a> Ledger<'a> {
         let header = mem.len().checked_sub(HEADER).ok_or(Corrupt("too short"))?;
         let field = |i: usize| mem[header + i].get();
         let shape = Shape { cap: field(CAP), shift: field(SHIFT), segs: field(SEGS) };
-        if shape.shift > 24 || shape.cap > MAX_SLOTS || shape.segs > MAX_SLOTS || shape.len() != mem.len() {
+        if shape.shift > 24 || shape.cap > MAX_SLOTS || shape.segs > MAX_SLOTS || shape.length() != mem.len() {
             return Err(Corrupt("header does not fit the array"));
         }
         let cap = shape.cap as usize;
@@ -174,7 +168,7 @@ impl<'a> Ledger<'a> {
     /// free. `tail` is where JavaScript stopped looking for victims.
     ///
     /// # Errors
-    /// [`Corrupt`]; then nothing but the header's working fields was changed.
+    /// [`Corrupt`].
     pub fn turn(&self, head: u32, tail: u32) -> Res<()> {
         self.seal(head)?;
         self.publish_tail(tail, self.get(TAIL_END));
@@ -197,29 +191,34 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// JavaScript has looked at every entry of the oldest segment and wants the next: frees it and publishes the one
-    /// after it. In the newest segment the end published is its physical end, and `head` bounds it.
+    /// JavaScript has looked at every entry of the oldest segment and wants the next: frees it, and all after it that
+    /// turn out to be dead, and publishes the first that is not. In the newest segment the end published is its physical
+    /// end, which no other segment's published end can equal, and `head` bounds it.
     ///
     /// # Errors
     /// [`Corrupt`] if there is no later segment.
     pub fn next_tail(&self, head: u32) -> Res<()> {
-        let oldest = self.get(OLDEST);
-        if oldest == self.get(NEWEST) {
+        if self.get(OLDEST) == self.get(NEWEST) {
             return Err(Corrupt("no entry left to evict"));
         }
         self.seal(head)?;
-        let next = self.next(oldest)?;
-        self.unlink(oldest)?;
-        let start = self.start(next);
-        let len = if next == self.get(NEWEST) {
-            self.seg_len()
-        } else {
-            let packed = self.pack(start, start + self.fill(next)?, start)? - start;
-            self.set_fill(next, packed as u32)?;
-            packed
-        };
-        self.publish_tail(start as u32, (start + len) as u32);
-        Ok(())
+        let mut budget = self.segs;
+        loop {
+            budget = budget.checked_sub(1).ok_or(Corrupt("segments form a ring"))?;
+            self.unlink(self.get(OLDEST))?;
+            let oldest = self.get(OLDEST);
+            let start = self.start(oldest);
+            if oldest == self.get(NEWEST) {
+                self.publish_tail(start as u32, (start + self.seg_len()) as u32);
+                return Ok(());
+            }
+            let end = self.pack(start, start + self.fill(oldest)?, start)?;
+            if end > start {
+                self.set_fill(oldest, (end - start) as u32)?;
+                self.publish_tail(start as u32, end as u32);
+                return Ok(());
+            }
+        }
     }
 
     /// Writes the slots in use into `out`, most recent first, and returns how many; stops when `out` is full.
