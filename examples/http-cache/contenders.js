@@ -1,0 +1,44 @@
+'use strict'
+
+/**
+ * What answers from memory, in the order shown. A contender needs `get(key)`, which gives `undefined` for a miss,
+ * `set(key, value)` and `size`; nothing else is asked of it. To add one, add a row.
+ *
+ * `load` is called in the contender's own server process, so that its memory is nobody else's.
+ *
+ * @typedef {object} Contender
+ * @property {string} name shown in the table
+ * @property {boolean} bounded whether it keeps to `max` entries
+ * @property {string} about one line for the person watching
+ * @property {(limits: { max: number }) => { get: Function, set: Function, size: number }} load
+ */
+
+/** @type {Contender[]} */
+const contenders = [
+  {
+    name: 'Map',
+    bounded: false,
+    about: 'keeps everything it was ever asked for',
+    load: () => new Map()
+  },
+  {
+    name: 'lru-cache',
+    bounded: true,
+    about: 'keeps the entries used last',
+    load: ({ max }) => {
+      const { LRUCache } = require('lru-cache')
+      return new LRUCache({ max })
+    }
+  },
+  {
+    name: 'heapwise',
+    bounded: true,
+    about: 'keeps the entries used last',
+    load: ({ max }) => {
+      const { LRUCache } = require('../..')
+      return new LRUCache({ max })
+    }
+  }
+]
+
+module.exports = { contenders }
