@@ -76,6 +76,13 @@ function use (folder, node, env) {
   }
 }
 
+// The program of a development tool, which may be run with this very Node.
+function binOf (name) {
+  const home = path.join(root, 'node_modules', name)
+  const { bin } = JSON.parse(fs.readFileSync(path.join(home, 'package.json'), 'utf8'))
+  return path.join(home, Object.values(bin)[0])
+}
+
 function step (name, action) {
   const start = Date.now()
   const result = action()
@@ -93,9 +100,8 @@ function main (temporary) {
 
   step('publint and attw find nothing', () => {
     const tool = (...args) => run(args[0], spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' }))
-    tool(require.resolve('publint/cli'), 'run', tarball, '--strict')
-    const attw = path.join(path.dirname(require.resolve('@arethetypeswrong/cli/package.json')), 'dist', 'index.js')
-    tool(attw, tarball, '--no-emoji', '--profile', 'strict')
+    tool(binOf('publint'), 'run', tarball, '--strict')
+    tool(binOf('@arethetypeswrong/cli'), tarball, '--no-emoji', '--profile', 'strict')
   })
 
   step('installs where there is no cargo, and compiles nothing', () => {
