@@ -1,0 +1,136 @@
+'use strict'
+
+// `fetch`: a value that is on its way. While it is, its slot holds a PendingFetch in place of the value.
+
+class PendingFetch {
+  /** @param {unknown} stale what the slot held before, given out meanwhile where that is allowed */
+  constructor (stale) {
+    this.stale = stale
+    this.controller = new AbortController()
+    // Whether a caller waits for the promise itself; if none does, a rejection concerns nobody.
+    this.returned = false
+    this.promise = undefined
+  }
+
+  abort (message) {
+    this.controller.abort(new Error(message))
+  }
+
+  /** Gives the promise out: from now on somebody hears of a rejection. */
+  take () {
+    this.returned = true
+    return this.promise
+  }
+}
+
+/**
+ * Calls fetchMethod and puts a PendingFetch in the key's place.
+ *
+ * @param {object} host what of the cache a fetch needs: `call(key, stale, {signal, options, context})`, `holds(key, pending)`,
+ *   `has(key)`, `begin(key, pending, options)`, `store(key, value, options, pending)`, `restore(key, pending)`, `remove(key)`
+ * @param {unknown} key
+ * @param {unknown} stale the present value, or undefined
+ * @param {object} options the completed fetch options; fetchMethod may change them, so they are read late
+ * @param {unknown} context
+ */
+const startFetch = (host, key, stale, options, context) => {
+  const pending = new PendingFetch(stale)
+  const { controller } = pending
+  const { signal } = options
+  const { status } = options
+
+  const relay = () => controller.abort(signal.reason)
+  if (signal?.aborted) relay()
+  else signal?.addEventListener('abort', relay, { signal: controller.signal })
+
+  const failed = (error, proceed) => {
+    const staleOnAbort = controller.signal.aborted && options.allowStaleOnFetchAbort
+    const allowStale = staleOnAbort || options.allowStaleOnFetchRejection
+    const keep = (allowStale || options.noDeleteOnFetchRejection) && (proceed || pending.stale !== undefined)
+    if (host.holds(key, pending)) {
+      // After an abort that may still bring a value, the slot goes on waiting for it.
+      if (keep && staleOnAbort) return given()
+      if (keep && pending.stale !== undefined) host.restore(key, pending)
+      else host.remove(key)
+    }
+    if (allowStale) return given()
+    if (pending.returned) throw error
+    return undefined
+  }
+
+  const given = () => {
+    if (options.status && pending.stale !== undefined) options.status.returnedStale = true
+    return pending.stale
+  }
+
+  // `late`: the promise was settled by an abort before, and this is the value that came all the same.
+  const fetched = (value, late = false) => {
+    const { aborted } = controller.signal
+    const ignoreAbort = options.ignoreFetchAbort && value !== undefined
+    if (options.status) {
+      if (aborted && !late) {
+        options.status.fetchAborted = true
+        options.status.fetchError = controller.signal.reason
+        if (ignoreAbort) options.status.fetchAbortIgnored = true
+      } else {
+        options.status.fetchResolved = true
+      }
+    }
+    if (aborted && !ignoreAbort && !late) {
+      const proceed = options.ignoreFetchAbort || (options.allowStaleOnFetchAbort && value !== undefined)
+      return failed(controller.signal.reason, proceed)
+    }
+    if (host.holds(key, pending) || (ignoreAbort && late && !host.has(key))) {
+      if (value !== undefined) {
+        if (options.status) options.status.fetchUpdated = true
+        try {
+          host.store(key, value, options, pending)
+        } catch (error) {
+          // Its size was refused, or a callback threw after it was stored. Either way nothing stays pending.
+          return rejected(error)
+        }
+      } else if (pending.stale !== undefined) {
+        host.restore(key, pending)
+      } else {
+        host.remove(key)
+      }
+    }
+    return value
+  }
+
+  const rejected = error => {
+    if (options.status) {
+      options.status.fetchRejected = true
+      options.status.fetchError = error
+    }
+    return failed(error, false)
+  }
+
+  if (status) status.fetchDispatched = true
+  pending.promise = new Promise((resolve, reject) => {
+    let settle = resolve
+    const result = host.call(key, stale, { signal: controller.signal, options, context })
+    // Registered after the call, because fetchMethod may still change the options.
+    const onAbort = () => {
+      if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return
+      resolve(undefined)
+      if (options.allowStaleOnFetchAbort) settle = value => fetched(value, true)
+    }
+    if (controller.signal.aborted) onAbort()
+    else controller.signal.addEventListener('abort', onAbort)
+    if (typeof result?.then !== 'function') return settle(result)
+    Promise.resolve(result).then(value => {
+      // A late value is stored from here, where a throw would be nobody's.
+      try {
+        settle(value)
+      } catch (error) {
+        reject(error)
+      }
+    }, reject)
+  }).then(fetched, rejected)
+
+  host.begin(key, pending, options)
+  return pending
+}
+
+module.exports = { PendingFetch, startFetch }
