@@ -164,15 +164,16 @@ impl<'a> Ledger<'a> {
         Ok(Self { mem, cap, segs, shift: shape.shift, log, table, header })
     }
 
-    /// The array is full of entries up to `head`: seals the newest segment and opens another, cleaning until one is
-    /// free. `tail` is where JavaScript stopped looking for victims.
+    /// The newest segment is full, or is written no further than `head`: seals it and opens another, cleaning until one
+    /// is free. `tail` is where JavaScript stopped looking for victims.
     ///
     /// # Errors
     /// [`Corrupt`].
     pub fn turn(&self, head: u32, tail: u32) -> Res<()> {
         self.seal(head)?;
-        self.publish_tail(tail, self.get(TAIL_END));
         let newest = self.get(NEWEST);
+        // If the newest segment is the oldest as well, what is published as its end is where its entries end from now on.
+        self.publish_tail(tail, if self.get(OLDEST) == newest { head } else { self.get(TAIL_END) });
         // Two rounds pack everything there is; a third would mean more current entries than slots.
         let mut budget = 3 * self.segs + 3;
         while self.get(FREE) == NONE {
@@ -345,9 +346,8 @@ impl<'a> Ledger<'a> {
         }
         let oldest = self.get(OLDEST);
         let at = self.start(oldest);
-        let fill = if oldest == self.get(NEWEST) { self.seg_len() } else { self.fill(oldest)? };
         // What JavaScript had skipped in the oldest segment is dead, so it may look again from its start.
-        self.publish_tail(at as u32, (at + fill) as u32);
+        self.publish_tail(at as u32, (at + self.fill(oldest)?) as u32);
         Ok(())
     }
 
