@@ -26,7 +26,6 @@ const VACANT = 0x80000000
 const NO_SLOT = 0x7fffffff
 const EMPTY = new Uint32Array(0)
 const NO_OPTIONS = Object.freeze({})
-const REASONS = ['evict', 'set', 'delete', 'expire', 'fetch']
 
 // Whatever is no object has no options in it: callers exist that pass a number, a boolean or null.
 const asOptions = options => typeof options === 'object' && options !== null ? options : NO_OPTIONS
@@ -46,6 +45,9 @@ class LRUCache {
   #size = 0
   #max
   #sets = 0
+  #evicted = 0
+  #replaced = 0
+  #dropped = { delete: 0, expire: 0, fetch: 0 }
   #keys = []
   #tail = 0
   #tailEnd = 0
@@ -68,7 +70,6 @@ class LRUCache {
   #memoMethod
   #host = null
   #perf
-  #removed = new Float64Array(REASONS.length)
 
   constructor (options) {
     const o = readOptions(options)
@@ -269,7 +270,7 @@ class LRUCache {
       if (this.#size === this.#max) {
         slot = this.#victim()
         this.#unmap(this.#keys[slot])
-        this.#removed[0]++
+        this.#evicted++
       } else {
         slot = this.#take()
         this.#size++
@@ -278,7 +279,7 @@ class LRUCache {
       this.#map.set(key, slot)
       this.#keys[slot] = key
     } else {
-      this.#removed[1]++
+      this.#replaced++
     }
     this.#vals[slot] = value
     this.#sets++
@@ -350,7 +351,7 @@ class LRUCache {
     }
     if (!pending) {
       this.#sets++
-      if (kind !== 'add') this.#removed[1]++
+      if (kind !== 'add') this.#replaced++
     }
     if (status) {
       if (!pending) status.set = kind
@@ -470,7 +471,7 @@ class LRUCache {
 
   clear () {
     if (this.#dispose === undefined && this.#disposeAfter === undefined && this.#fetchMethod === undefined) {
-      this.#removed[2] += this.#size
+      this.#dropped.delete += this.#size
       this.#reset()
       return
     }
@@ -781,14 +782,13 @@ class LRUCache {
   // ---- beyond lru-cache
 
   stats () {
-    const [evict, set, deleted, expire, fetch] = this.#removed
     const lookups = this.#hits + this.#misses
     return {
       hits: this.#hits,
       misses: this.#misses,
       hitRatio: lookups === 0 ? 0 : this.#hits / lookups,
       sets: this.#sets,
-      removed: { evict, set, delete: deleted, expire, fetch },
+      removed: { evict: this.#evicted, set: this.#replaced, ...this.#dropped },
       size: this.#size,
       calculatedSize: this.#total,
       max: this.#max,
@@ -797,8 +797,8 @@ class LRUCache {
   }
 
   resetStats () {
-    this.#hits = this.#misses = this.#sets = 0
-    this.#removed.fill(0)
+    this.#hits = this.#misses = this.#sets = this.#evicted = this.#replaced = 0
+    this.#dropped = { delete: 0, expire: 0, fetch: 0 }
   }
 
   [Symbol.dispose ?? Symbol.for('nodejs.dispose')] () {
@@ -880,7 +880,8 @@ class LRUCache {
       while (at < end) {
         const slot = m[at]
         if (m[slot] === at) {
-          this.#tail = at
+          // Whoever asks removes it or uses it anew, so this entry is done with.
+          this.#tail = at + 1
           return slot
         }
         at++
@@ -1002,7 +1003,9 @@ class LRUCache {
       }
     }
     this.#vacate(slot)
-    this.#removed[REASONS.indexOf(reason)]++
+    if (reason === 'evict') this.#evicted++
+    else if (reason === 'set') this.#replaced++
+    else this.#dropped[reason]++
   }
 
   // Tells a fetch that it is not wanted any more, and the user that a value leaves.
