@@ -23,7 +23,6 @@ const correctness = {
   'no-shadow': 'error',
   'no-template-curly-in-string': 'error',
   'no-throw-literal': 'error',
-  'no-unmodified-loop-condition': 'error',
   'no-unreachable-loop': 'error',
   'no-unused-expressions': 'error',
   'no-unused-vars': ['error', { args: 'after-used', ignoreRestSiblings: true }],
