@@ -1,6 +1,6 @@
 'use strict'
 
-// The demo of `npm start`. Nothing here looks at how fast it is.
+// The demo of `npm start`, and the small examples. Nothing here looks at how fast they are.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -260,8 +260,8 @@ describe('the source table', () => {
 
 describe('the conclusion', () => {
   const result = (name, bounded, entries, heapUsed, requestsPerSecond, comparedHitRatio) => ({
-    name, bounded, entries, heapUsed, baseHeap: 0, requestsPerSecond, comparedHitRatio, entriesAddedPerSecond: 10,
-    gc: { ms: 5, worstMs: 1 }
+    name, bounded, entries, heapUsed, baseHeap: 0, requestsPerSecond, comparedHitRatio,
+    seconds: 15, cpuMsPerRequest: 0.1, entriesAddedPerSecond: 10, gc: { ms: 5, worstMs: 1 }
   })
   const peer = result('lru-cache', true, 100, 2e7, 1000, 0.5)
 
@@ -272,8 +272,8 @@ describe('the conclusion', () => {
     expect(text).toContain('4.00 times the 20 MB of heapwise')
     expect(text).toContain('still adding 10 entries')
     expect(text).toContain('20.0 points more of hit ratio')
-    expect(text).toContain('heapwise had the same hit ratio, answered as many requests a second (1.02 times')
-    expect(text).toContain('as much heap')
+    expect(text).toContain('heapwise had the same hit ratio, used as much heap and 1.00 times its CPU time')
+    expect(text).toContain('1.02 times its requests a second: differences under 10 % are noise')
   })
 
   test('says so when heapwise does worse, or when the bound did not matter', () => {
@@ -282,8 +282,10 @@ describe('the conclusion', () => {
     const text = conclusion([map, peer, subject], { max: 100 })
     expect(text).toContain('nothing had to be evicted')
     expect(text).toContain('a hit ratio of 40.0 % against 50.0 %')
-    expect(text).toContain('0.50 times its requests a second')
-    expect(text).toContain('1.50 times its heap')
+    expect(text).toContain('1.50 times its heap and 1.00 times its CPU time a request')
+    expect(text).toContain('0.50 times its requests a second: with the CPU time so close, the machine had other work')
+    expect(conclusion([peer, { ...subject, cpuMsPerRequest: 0.2 }], { max: 100 }))
+      .toMatch(/2\.00 times its CPU time a request, and answered 0\.50 times its requests a second\.$/)
   })
 })
 
@@ -381,7 +383,7 @@ describe('the demo', () => {
       expect(result.gc.ms).toBeGreaterThanOrEqual(result.gc.worstMs)
       if (result.bounded) expect(result.entries).toBeLessThanOrEqual(max)
     }
-    expect(lines.at(-2)).toContain('heapwise')
+    expect(lines.at(-2)).toMatch(/^Beside lru-cache, heapwise had /)
   })
 
   test('asks for the keys of a trace, once each, in order', async () => {
@@ -408,5 +410,32 @@ describe('the demo', () => {
     main.stderr.on('data', (text) => { errors += text })
     const code = await new Promise((resolve) => main.once('close', resolve))
     expect({ code, errors }).toEqual({ code: 130, errors: 'heapwise demo: stopped\n' })
+  })
+})
+
+describe('the small examples', () => {
+  const examples = path.join(demo, '..')
+  const printed = {
+    'bounded-map.js': ['true', "[ [ 'a', 1 ], [ 'c', 3 ] ]", 'false'],
+    'byte-budget.js': ['60000', "[ 'large' ] 55000", 'false true'],
+    'drop-in.js': ['dropped user 2 (evict)', 'dropped user 3 (delete)', '[ 4, 1 ]',
+      '{ hits: 1, misses: 1, hitRatio: 0.5, evicted: 1 }', 'dropped user 1 (evict)', '1'],
+    'metrics.js': ["{ 'get miss': 3, 'set add': 3, 'get hit': 2 }"],
+    'stale-while-revalidate.js': ["[ 'tea: price 1', 'tea: price 1', 'tea: price 1' ]", '{ requests: 1 }',
+      'tea: price 1', '{ requests: 2 }']
+  }
+
+  test('are all known here and in the list', () => {
+    const names = fs.readdirSync(examples).filter((name) => name.endsWith('.js')).sort()
+    expect(names).toEqual(Object.keys(printed))
+    const list = fs.readFileSync(path.join(examples, 'README.md'), 'utf8')
+    for (const name of names) expect(list).toContain(`node examples/${name}`)
+  })
+
+  test.each(Object.entries(printed))('%s prints what it says', async (name, lines) => {
+    const output = await new Promise((resolve) => {
+      execFile(process.execPath, [path.join(examples, name)], (error, stdout, stderr) => resolve(stdout + stderr))
+    })
+    expect(output.trimEnd().split('\n')).toEqual(lines)
   })
 })

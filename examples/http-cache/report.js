@@ -2,8 +2,8 @@
 
 /** The table, and what it says in words. Every claim is computed from the figures. */
 
-/** Two runs of seconds on a shared machine differ by this much for no reason at all. */
-const NOISE = 0.1
+/** Two runs of so many seconds on a shared machine differ by this much for no reason at all. */
+const noiseOf = (seconds) => seconds >= 10 ? 0.1 : 0.25
 /** Answers that cross on their way shift a hit ratio by a few tenths of a point. */
 const SAME_HITS = 0.005
 const SAME_HEAP = 0.02
@@ -11,10 +11,10 @@ const SAME_HEAP = 0.02
 const COLUMNS = [
   ['', ({ name }) => name],
   ['requests/s', ({ requestsPerSecond }) => count(requestsPerSecond)],
+  ['CPU/request', ({ cpuMsPerRequest }) => microseconds(cpuMsPerRequest)],
   ['p50', ({ latencyMs }) => ms(latencyMs.p50)],
   ['p99', ({ latencyMs }) => ms(latencyMs.p99)],
   ['hit ratio', ({ comparedHitRatio }) => percent(comparedHitRatio)],
-  ['entries', ({ entries }) => count(entries)],
   ['heap used', ({ heapUsed }) => megabytes(heapUsed)],
   ['RSS', ({ rss }) => megabytes(rss)],
   ['time in GC', ({ gc }) => `${ms(gc.ms)} (${percent(gc.share)})`],
@@ -37,13 +37,13 @@ function notes (results, { comparedRequests, max }) {
     comparedRequests !== null && Math.min(...requests) !== Math.max(...requests)
       ? `Hit ratio: over the first ${count(comparedRequests)} requests, which all of them answered.`
       : 'Hit ratio: over all requests.',
-    `Entries: a bounded cache keeps at most ${count(max)}.`,
+    `A bounded cache keeps at most ${count(max)} entries.`,
     'Heap used: live after a full collection at the end. RSS: at the end of the load.'
   ].join('\n')
 }
 
 /**
- * One to three sentences.
+ * One to three sentences, a line each.
  * @param {object[]} results
  * @param {{ max: number }} run
  */
@@ -54,7 +54,7 @@ function conclusion (results, { max }) {
   const sentences = []
   if (subject && unbounded) sentences.push(...againstUnbounded(subject, unbounded, max))
   if (subject && peer) sentences.push(againstPeer(subject, peer))
-  return sentences.join(' ')
+  return sentences.join('\n')
 }
 
 function againstUnbounded (subject, unbounded, max) {
@@ -79,16 +79,24 @@ function growing ({ entries, heapUsed, baseHeap, entriesAddedPerSecond: rate }) 
 }
 
 function againstPeer (subject, peer) {
-  const speed = subject.requestsPerSecond / peer.requestsPerSecond
+  const rate = subject.requestsPerSecond / peer.requestsPerSecond
+  const cpu = subject.cpuMsPerRequest / peer.cpuMsPerRequest
+  const noise = noiseOf(Math.min(subject.seconds, peer.seconds))
   const heap = subject.heapUsed / peer.heapUsed
   const hits = Math.abs(subject.comparedHitRatio - peer.comparedHitRatio) < SAME_HITS
     ? 'the same hit ratio'
     : `a hit ratio of ${percent(subject.comparedHitRatio)} against ${percent(peer.comparedHitRatio)}`
-  const pace = Math.abs(speed - 1) < NOISE
-    ? `as many requests a second (${times(speed)}; under ${percent(NOISE, 0)} either way is noise in a run like this)`
-    : `${times(speed)} its requests a second`
-  return `Beside ${peer.name}, ${subject.name} had ${hits}, answered ${pace}, and used ` +
-    `${Math.abs(heap - 1) < SAME_HEAP ? 'as much' : `${times(heap)} its`} heap.`
+  const kept = Math.abs(heap - 1) < SAME_HEAP ? 'as much' : `${times(heap)} its`
+  return `Beside ${peer.name}, ${subject.name} had ${hits}, used ${kept} heap and ${times(cpu)} its CPU time a request, ` +
+    `and answered ${times(rate)} its requests a second${doubt(rate, cpu, noise)}.`
+}
+
+/** What to think of a difference in speed. CPU time does not count what other programs took meanwhile. */
+function doubt (rate, cpu, noise) {
+  const within = (ratio) => Math.abs(ratio - 1) < noise
+  if (!within(cpu)) return ''
+  if (within(rate)) return `: differences under ${percent(noise, 0)} are noise in a run like this`
+  return ': with the CPU time so close, the machine had other work in one of the two runs'
 }
 
 function count (value) {
@@ -98,6 +106,10 @@ function count (value) {
 function ms (value) {
   if (value >= 1000) return `${(value / 1000).toFixed(2)} s`
   return `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)} ms`
+}
+
+function microseconds (value) {
+  return `${(value * 1000).toFixed(0)} µs`
 }
 
 function percent (part, digits = 1) {

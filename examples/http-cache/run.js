@@ -77,6 +77,7 @@ function summary ({ name, bounded }, done, result, samples) {
     requests: done.requests,
     seconds,
     requestsPerSecond: done.requests / seconds,
+    cpuMsPerRequest: result.cpuMs / done.requests,
     latencyMs: done.latency,
     hits: result.hits,
     hitRatio: result.hits / result.requests,
