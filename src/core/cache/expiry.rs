@@ -251,6 +251,9 @@ impl<'a> Wheel<'a> {
             budget = budget.checked_sub(1).ok_or(Corrupt("the wheel does not come to rest"))?;
             if level == LEVELS {
                 self.bring_near(times)?;
+                if let Some(slot) = self.take_late(times)? {
+                    return Ok(Some(slot));
+                }
                 continue;
             }
             self.set_tick(start)?;
@@ -263,7 +266,7 @@ impl<'a> Wheel<'a> {
                 budget = budget.checked_sub(1).ok_or(Corrupt("the wheel does not come to rest"))?;
                 self.unlink(slot)?;
                 match times.of(slot)? {
-                    Some(at) if level == 0 && at <= start => return Ok(Some(slot)),
+                    Some(at) if at <= start => return Ok(Some(slot)),
                     Some(at) => self.place(slot, at, times)?,
                     None => {}
                 }
