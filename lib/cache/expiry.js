@@ -118,7 +118,8 @@ class Expiry {
   enqueue (slot, deadline) {
     if (this.queued === QUEUE) this.flush(this.perf.now())
     this.queue[this.queued++] = slot
-    if (deadline < this.armedAt && this.purge !== undefined) this.arm(deadline)
+    // At its deadline an entry is still fresh.
+    if (deadline + 1 < this.armedAt && this.purge !== undefined) this.arm(deadline + 1)
   }
 
   flush (now) {
@@ -164,12 +165,13 @@ class Expiry {
     this.arm(this.starts[this.cap])
   }
 
+  /** Wakes the purge timer at `at`, when something may have expired. */
   arm (at) {
     if (this.timer !== null) clearTimeout(this.timer)
     this.timer = null
     this.armedAt = at
     if (at === Infinity) return
-    const delay = Math.max(0, at - this.perf.now()) + 1
+    const delay = Math.max(1, at - this.perf.now())
     // Held weakly: a cache that is dropped is not kept until its last entry would have expired.
     const self = new WeakRef(this)
     this.timer = setTimeout(() => self.deref()?.turn(), Math.min(delay, LONGEST_TIMER))
