@@ -1,0 +1,48 @@
+'use strict'
+
+const { LRUCache, BoundedMap } = require('..')
+const { LRUCache: Reference } = require('lru-cache')
+const { replayer } = require('../bench/traces/replay')
+const { fromFolder, generated } = require('../bench/traces/source')
+
+// The order of eviction decides every hit of a trace: an approximation, or one lost access, shows in the count.
+const made = [
+  ['LRUCache', (max) => new LRUCache({ max })],
+  ['BoundedMap', (max) => new BoundedMap(null, { max })]
+]
+
+const replay = replayer('test')
+const folder = process.env.HEAPWISE_TRACES
+
+describe('hits on a generated workload are those of lru-cache', () => {
+  const [{ read, points }] = generated()
+  const keys = read()
+
+  test.each(points.map(({ size }) => size))('%d entries', (size) => {
+    const expected = replay(new Reference({ max: size }), keys)
+    expect(expected).toBeGreaterThan(0)
+    for (const [name, make] of made) expect([name, replay(make(size), keys)]).toEqual([name, expected])
+  })
+})
+
+// Without the folder there is only the test above; bench/traces says so, too.
+if (folder) {
+  describe(`hits on the traces of HEAPWISE_TRACES are an exact LRU's`, () => {
+    const traces = fromFolder(folder).filter(({ requests }) => requests <= 200000)
+
+    test('there are traces', () => {
+      expect(traces.length).toBeGreaterThan(0)
+    })
+
+    for (const { name, points, read } of traces) {
+      test(name, () => {
+        const keys = read()
+        for (const { size, hits } of points) {
+          for (const [who, make] of made) {
+            expect([who, size, replay(make(size), keys)]).toEqual([who, size, hits])
+          }
+        }
+      })
+    }
+  })
+}
