@@ -58,7 +58,7 @@ test('the tarball has no tests, benches, caches or settings of this repository',
 
 test('every source file of lib and src is packed', () => {
   const sources = ['lib', 'src'].flatMap(folder => fs.readdirSync(path.join(root, folder), { recursive: true })
-    .filter(name => /\.(?:js|rs)$/.test(name)).map(name => `${folder}/${name.split(path.sep).join('/')}`))
+    .filter(name => /\.(?:js|ts|rs)$/.test(name)).map(name => `${folder}/${name.split(path.sep).join('/')}`))
   expect(sources.length).toBeGreaterThan(10)
   expect(packed).toEqual(expect.arrayContaining(sources))
 })

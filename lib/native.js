@@ -18,9 +18,7 @@ function locate () {
 }
 
 function missing (message, cause) {
-  const error = new Error(message, cause && { cause })
-  error.code = 'ERR_HEAPWISE_NATIVE_MISSING'
-  return error
+  return Object.assign(new Error(message, cause && { cause }), { code: 'ERR_HEAPWISE_NATIVE_MISSING' })
 }
 
 function load () {

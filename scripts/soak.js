@@ -1,0 +1,28 @@
+'use strict'
+
+// Runs the random tests many times longer than `npm test` does: `npm run test:soak`, or with a number of runs of one's
+// own `npm run test:soak -- 1000000`. With HEAPWISE_SEED it repeats a soak that failed.
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+const DEFAULT_RUNS = '100000'
+
+const root = path.join(__dirname, '..')
+const tests = path.join(root, '__test__')
+
+const [runs = process.env.HEAPWISE_RUNS ?? DEFAULT_RUNS] = process.argv.slice(2)
+if (!/^[1-9]\d*$/.test(runs)) {
+  console.error(`soak: the number of runs must be a positive integer, not ${runs}`)
+  process.exit(1)
+}
+
+// The random tests are those that take the number of their runs from there.
+const files = fs.readdirSync(tests).filter(name => name.endsWith('.test.js'))
+  .filter(name => fs.readFileSync(path.join(tests, name), 'utf8').includes('support/settings'))
+
+const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+const { status } = spawnSync(process.execPath, ['--expose-gc', jest, '--runTestsByPath', ...files.map(name =>
+  path.join(tests, name))], { cwd: root, stdio: 'inherit', env: { ...process.env, HEAPWISE_RUNS: runs } })
+process.exitCode = status ?? 1
