@@ -27,6 +27,10 @@ const NO_SLOT = 0x7fffffff
 const EMPTY = new Uint32Array(0)
 const NO_OPTIONS = Object.freeze({})
 
+const checkFunction = (name, value) => {
+  if (typeof value !== 'function') throw invalidType(name, 'a function', value)
+}
+
 // Whatever is no object has no options in it: callers exist that pass a number, a boolean or null.
 const asOptions = options => typeof options === 'object' && options !== null ? options : NO_OPTIONS
 
@@ -41,6 +45,8 @@ class LRUCache {
   #hits = 0
   #misses = 0
   #older = null
+  // No callbacks and no sizes: entries come and go without a word. Plain: and no time to live either.
+  #silent = true
   #plain = true
   #size = 0
   #max
@@ -63,8 +69,11 @@ class LRUCache {
   #dispose
   #disposeAfter
   #onInsert
+  // Whether somebody must be told of what leaves: a dispose, a disposeAfter, or a pending fetch.
+  #hooked = false
   #disposed = []
-  #parked = null
+  // Slots whose dispose is running, innermost last; -1 once the slot was removed or overwritten.
+  #parked = []
   #thrown = null
   #fetchMethod
   #memoMethod
@@ -100,7 +109,8 @@ class LRUCache {
     this.#perf = o.perf
     this.#sized = o.maxEntrySize !== 0
     this.#special = o.fetchMethod !== undefined
-    this.#plain = !(this.#sized || this.#special || o.dispose || o.disposeAfter || o.onInsert)
+    this.#hooked = o.dispose !== undefined || o.disposeAfter !== undefined || this.#special
+    this.#plain = this.#silent = !(this.#sized || this.#hooked || o.onInsert)
     if (this.ttl) this.#trackTtl()
     if (!this.ttlAutopurge && !o.max && !o.maxSize) warnUnbounded(LRUCache)
   }
@@ -166,7 +176,7 @@ class LRUCache {
   // A hit that has more to look at than the value: a time to live, a pending fetch, options, a status.
   #getSpecial (key, slot, o, status) {
     const held = this.#vals[slot]
-    const pending = held instanceof PendingFetch
+    const pending = this.#isPending(held)
     const value = pending ? held.stale : held
     if (status) this.#reportTtl(status, slot)
     if (!this.#isStale(slot)) {
@@ -266,10 +276,12 @@ class LRUCache {
       return this.#setReported(key, value, asOptions(options))
     }
     let slot = this.#map.get(key)
+    this.#sets++
     if (slot === undefined && (this.#older === null || (slot = this.#findOlder(key)) === undefined)) {
+      // As #recycle and #fill do: written out, because V8 would not inline them all.
       if (this.#size === this.#max) {
         slot = this.#victim()
-        this.#unmap(this.#keys[slot])
+        if (!this.#map.delete(this.#keys[slot])) this.#unmapOlder(this.#keys[slot])
         this.#evicted++
       } else {
         slot = this.#take()
@@ -282,7 +294,6 @@ class LRUCache {
       this.#replaced++
     }
     this.#vals[slot] = value
-    this.#sets++
     const m = this.#m
     const at = this.#head
     m[at] = slot
@@ -314,7 +325,7 @@ class LRUCache {
       return
     }
     const { ttl = this.ttl, noDisposeOnSet = this.noDisposeOnSet, noUpdateTTL = this.noUpdateTTL } = o
-    const pending = value instanceof PendingFetch
+    const pending = this.#isPending(value)
     if (status && !pending) status.value = value
     const size = this.#sizeOf(key, value, o, pending)
     if (this.#sized && ((this.maxEntrySize && size > this.maxEntrySize) || (this.#maxSize !== 0 && size > this.#maxSize))) {
@@ -333,21 +344,27 @@ class LRUCache {
     for (;;) {
       slot = this.#find(key)
       if (slot === undefined && this.#isCrowded(size)) {
-        this.#makeRoom(size, now)
-        slot = this.#find(key)
+        if (this.#silent) {
+          slot = this.#recycle(now)
+          this.#fill(slot, key, value, 0)
+          break
+        }
+        do this.#evictOne(now, -1); while (this.#size > 0 && this.#isCrowded(size))
+        if (this.#hooked) slot = this.#find(key)
       }
       if (slot === undefined) {
-        before = undefined
-        slot = this.#insert(key, value, size)
+        slot = this.#take()
+        this.#fill(slot, key, value, size)
         break
       }
       const held = this.#vals[slot]
-      before = held instanceof PendingFetch ? held.stale : held
+      before = this.#isPending(held) ? held.stale : held
       if (this.#replace(slot, value, size, now, noDisposeOnSet, resolving)) break
     }
     const kind = before === undefined ? 'add' : before === value ? 'update' : 'replace'
-    if (this.#expiry !== null && (!noUpdateTTL || before === undefined)) {
-      this.#expiry.set(slot, ttl, o.start === undefined ? now : o.start)
+    if (this.#expiry !== null) {
+      if (!noUpdateTTL || before === undefined) this.#expiry.set(slot, ttl, o.start === undefined ? now : o.start)
+      else this.#expiry.keep(slot)
     }
     if (!pending) {
       this.#sets++
@@ -362,12 +379,12 @@ class LRUCache {
       }
       if (this.#expiry !== null) this.#reportTtl(status, slot)
     }
-    if (!pending && this.#onInsert !== undefined) this.#call(this.#onInsert, value, key, kind)
-    this.#settle()
+    if (!pending && this.#onInsert !== undefined) this.#inserted(value, key, kind)
+    if (!this.#silent) this.#settle()
   }
 
-  #insert (key, value, size) {
-    const slot = this.#take()
+  // Makes a free slot the key's.
+  #fill (slot, key, value, size) {
     this.#size++
     if (this.#size > this.#mapEntries) this.#spread()
     this.#map.set(key, slot)
@@ -378,27 +395,27 @@ class LRUCache {
       this.#total += size
     }
     this.#touch(slot)
-    return slot
   }
 
   // Puts `value` in place of what the slot holds. False if callbacks changed the slot meanwhile.
   #replace (slot, value, size, now, noDisposeOnSet, resolving) {
     const held = this.#vals[slot]
     this.#touch(slot)
-    if (held !== value || this.#sized) {
-      // Parked already: this is its own dispose, setting it anew. The value it was called for is dealt with.
-      const disposing = this.#parked !== null && this.#parked.delete(slot)
-      const parked = this.#parked ??= new Set()
-      parked.add(slot)
+    // Parked already: this is its own dispose, setting it anew. The value it was called for is dealt with.
+    const disposing = this.#lift(slot)
+    if (this.#hooked) {
+      this.#parked.push(slot)
       if (held !== value && !noDisposeOnSet && !disposing) this.#offer(slot, held, 'set', 'replaced', value, resolving)
-      if (this.#sized) this.#makeRoom(size, now, slot)
-      if (!parked.delete(slot)) return false
-      if (this.#sized) {
-        this.#total += size - this.#sizes[slot]
-        this.#sizes[slot] = size
-      }
-      this.#vals[slot] = value
+      while (this.#isCrowdedWith(slot, size) && this.#parked[this.#parked.length - 1] === slot) this.#evictOne(now, slot)
+      if (this.#parked.pop() === -1) return false
+    } else {
+      while (this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
     }
+    if (this.#sized) {
+      this.#total += size - this.#sizes[slot]
+      this.#sizes[slot] = size
+    }
+    this.#vals[slot] = value
     return true
   }
 
@@ -426,33 +443,49 @@ class LRUCache {
     return (this.#max !== 0 && this.#size >= this.#max) || (this.#maxSize !== 0 && this.#total + size > this.#maxSize)
   }
 
-  // Evicts until an entry of `size` fits: a new one, or one in place of what the slot `instead` holds.
-  #makeRoom (size, now, instead = -1) {
-    for (;;) {
-      if (instead === -1) {
-        if (!this.#isCrowded(size) || this.#size === 0) return
-      } else if (this.#maxSize === 0 || this.#size <= 1 || !this.#parked.has(instead) ||
-          this.#total - this.#sizes[instead] + size <= this.#maxSize) {
-        return
-      }
-      const expired = this.#expiry === null ? -1 : this.#expiredVictim(now, instead)
-      if (expired !== -1) this.#discard(expired, 'expire')
-      else this.#discard(this.#victim(), 'evict')
+  // Whether `size` is too much in place of what the slot holds. Then there are others: alone it would fit.
+  #isCrowdedWith (slot, size) {
+    return this.#maxSize !== 0 && this.#total - this.#sizes[slot] + size > this.#maxSize
+  }
+
+  // Gives up one entry, not the one in the slot `except`.
+  #evictOne (now, except) {
+    const expired = this.#expiry === null ? -1 : this.#expiredVictim(now, except)
+    if (expired !== -1) {
+      if (metrics.hasSubscribers) this.#publishDelete(this.#keys[expired], 'expire')
+      this.#discard(expired, 'expire')
+    } else {
+      this.#discard(this.#victim(), 'evict')
     }
   }
 
+  // As evictOne, where nobody needs to be told; the slot is not freed but given to the next entry.
+  #recycle (now) {
+    let slot = this.#expiry === null ? -1 : this.#expiredVictim(now, -1)
+    if (slot === -1) {
+      slot = this.#victim()
+      this.#evicted++
+    } else {
+      if (metrics.hasSubscribers) this.#publishDelete(this.#keys[slot], 'expire')
+      this.#dropped.expire++
+    }
+    this.#unmap(this.#keys[slot])
+    this.#size--
+    return slot
+  }
+
   // An entry that nobody can be given any more goes before the least recently used one.
-  #expiredVictim (now, instead) {
-    if (this.allowStale || this.noDeleteOnStaleGet || this.allowStaleOnFetchRejection || this.allowStaleOnFetchAbort ||
-        this.noDeleteOnFetchRejection) return -1
+  #expiredVictim (now, except) {
     const expiry = this.#expiry
+    if (expiry.isQuiet(now) || this.allowStale || this.noDeleteOnStaleGet || this.allowStaleOnFetchRejection ||
+        this.allowStaleOnFetchAbort || this.noDeleteOnFetchRejection) return -1
     if (expiry.wheel === null) expiry.startWheel(this.#slots(false))
     for (;;) {
       const slot = expiry.due(now)
       if (slot === -1) return -1
       if (this.#m[slot] >= VACANT) continue
       // What is being fetched or overwritten is watched again afterwards.
-      if (slot === instead || this.#vals[slot] instanceof PendingFetch) continue
+      if (slot === except || this.#isPending(this.#vals[slot])) continue
       return slot
     }
   }
@@ -462,11 +495,15 @@ class LRUCache {
   }
 
   #delete (key, reason) {
-    if (metrics.hasSubscribers) metrics.publish({ op: 'delete', delete: reason, key, cache: this })
+    if (metrics.hasSubscribers) this.#publishDelete(key, reason)
     const slot = this.#find(key)
     if (slot !== undefined) this.#discard(slot, reason)
     this.#settle()
     return slot !== undefined
+  }
+
+  #publishDelete (key, reason) {
+    metrics.publish({ op: 'delete', delete: reason, key, cache: this })
   }
 
   clear () {
@@ -516,8 +553,7 @@ class LRUCache {
     this.#maxSize = maxSize
     const now = this.#expiry === null ? 0 : this.#perf.now()
     while (this.#size > 0 && ((max !== 0 && this.#size > max) || (maxSize !== 0 && this.#total > maxSize))) {
-      const expired = this.#expiry === null ? -1 : this.#expiredVictim(now, -1)
-      this.#discard(expired === -1 ? this.#victim() : expired, expired === -1 ? 'evict' : 'expire')
+      this.#evictOne(now, -1)
     }
     this.#settle()
     return this
@@ -573,7 +609,7 @@ class LRUCache {
 
   // Iteration shows what is there: nothing pending, nothing stale unless stale values are allowed.
   #isListed (slot) {
-    return this.#m[slot] < VACANT && this.#keys[slot] !== undefined && !(this.#vals[slot] instanceof PendingFetch) &&
+    return this.#m[slot] < VACANT && this.#keys[slot] !== undefined && !this.#isPending(this.#vals[slot]) &&
       (this.allowStale || !this.#isStale(slot))
   }
 
@@ -581,28 +617,36 @@ class LRUCache {
     return new Walk(limit => this.#slots(newestFirst, limit))
   }
 
+  // Calls `fn(value, key)` for each entry until it answers true; returns whether it did.
   #visit (newestFirst, fn) {
     const walk = this.#walk(newestFirst)
     for (let slot; (slot = walk.next()) !== -1;) {
       if (this.#m[slot] >= VACANT || !(this.allowStale || !this.#isStale(slot))) continue
       const value = this.#valueAt(slot)
-      if (value !== undefined && fn(value, this.#keys[slot])) return slot
+      if (value !== undefined && fn(value, this.#keys[slot])) return true
     }
-    return -1
+    return false
   }
 
   find (fn, options) {
-    const slot = this.#visit(true, (value, key) => fn(value, key, this))
-    if (slot === -1) return undefined
+    checkFunction('fn', fn)
+    let found
+    const is = (value, key) => {
+      found = key
+      return fn(value, key, this)
+    }
+    if (!this.#visit(true, is)) return undefined
     const o = asOptions(options)
-    return this.#get(this.#keys[slot], o, o.status)
+    return this.#get(found, o, o.status)
   }
 
   forEach (fn, thisArg = this) {
+    checkFunction('fn', fn)
     this.#visit(true, (value, key) => { fn.call(thisArg, value, key, this) })
   }
 
   rforEach (fn, thisArg = this) {
+    checkFunction('fn', fn)
     this.#visit(false, (value, key) => { fn.call(thisArg, value, key, this) })
   }
 
@@ -807,11 +851,19 @@ class LRUCache {
   }
 
   [inspect.custom] (depth, options, show = inspect) {
-    const { max, maxSize } = this
-    const bounds = { ...(max && { max }), ...(maxSize && { maxSize }), ...(this.ttl && { ttl: this.ttl }) }
     const name = `${this.constructor?.name ?? 'LRUCache'}(${this.#size})`
     if (depth < 0) return options.stylize(`[${name}]`, 'special')
-    return `${name} ${show(bounds, options)} ${show(new Map(this.entries()), options).replace(/^Map\(\d+\) /, '')}`
+    const { max, maxSize, ttl } = this
+    const bounds = { ...(max && { max }), ...(maxSize && { maxSize }), ...(ttl && { ttl }) }
+    const limit = options.maxArrayLength ?? Infinity
+    const shown = new Map()
+    for (const [key, value] of this.entries()) {
+      if (shown.size >= limit) break
+      shown.set(key, value)
+    }
+    const more = this.#size - shown.size
+    const entries = show(shown, options).replace(/^Map\(\d+\) /, '')
+    return `${name} ${show(bounds, options)} ${more > 0 ? entries.replace(/ ?}$/, `, ... ${more} more }`) : entries}`
   }
 
   // ---- slots
@@ -830,8 +882,11 @@ class LRUCache {
   }
 
   #unmap (key) {
-    if (this.#map.delete(key) || this.#older === null) return
-    for (const map of this.#older) if (map.delete(key)) return
+    if (!this.#map.delete(key)) this.#unmapOlder(key)
+  }
+
+  #unmapOlder (key) {
+    for (const map of this.#older ?? []) if (map.delete(key)) return
   }
 
   // One V8 Map cannot hold more: new keys go to another, the emptiest there is.
@@ -843,9 +898,13 @@ class LRUCache {
     this.#map = older[older.length - 1].size <= this.#mapEntries / 2 ? older.pop() : new Map()
   }
 
+  #isPending (held) {
+    return this.#fetchMethod !== undefined && held instanceof PendingFetch
+  }
+
   #valueAt (slot) {
     const held = this.#vals[slot]
-    return held instanceof PendingFetch ? held.stale : held
+    return this.#isPending(held) ? held.stale : held
   }
 
   #touch (slot) {
@@ -905,7 +964,8 @@ class LRUCache {
   #grow () {
     const from = this.#cap
     const wish = from === 0 ? 16 : from < 1024 ? from * 4 : from * 2
-    const cap = this.#max > from ? Math.min(wish, this.#max) : wish
+    // Straight to the bound where it is near: V8 would round a small step up.
+    const cap = this.#max > from && this.#max <= wish * 1.5 ? this.#max : wish
     const m = new Uint32Array(native.ledgerLength(cap))
     if (from === 0) native.ledgerCreate(m, cap)
     else native.ledgerGrow(this.#m, this.#head, m, cap)
@@ -993,14 +1053,10 @@ class LRUCache {
 
   // Removes the slot's entry, having told whom it concerns.
   #discard (slot, reason) {
-    if (this.#parked === null || !this.#parked.delete(slot)) {
-      const held = this.#vals[slot]
-      if (this.#dispose !== undefined || this.#disposeAfter !== undefined || held instanceof PendingFetch) {
-        const parked = this.#parked ??= new Set()
-        parked.add(slot)
-        this.#offer(slot, held, reason, reason === 'evict' ? 'evicted' : 'deleted')
-        if (!parked.delete(slot)) return
-      }
+    if (!this.#lift(slot) && this.#hooked) {
+      this.#parked.push(slot)
+      this.#offer(slot, this.#vals[slot], reason, reason === 'evict' ? 'evicted' : 'deleted')
+      if (this.#parked.pop() === -1) return
     }
     this.#vacate(slot)
     if (reason === 'evict') this.#evicted++
@@ -1008,37 +1064,62 @@ class LRUCache {
     else this.#dropped[reason]++
   }
 
+  // Ends the parking of a slot, if it is parked: whoever parked it will see that it is no longer theirs.
+  #lift (slot) {
+    if (this.#parked.length === 0) return false
+    const at = this.#parked.lastIndexOf(slot)
+    if (at === -1) return false
+    this.#parked[at] = -1
+    return true
+  }
+
   // Tells a fetch that it is not wanted any more, and the user that a value leaves.
   #offer (slot, held, reason, message, next, resolving) {
-    const pending = held instanceof PendingFetch
+    const pending = this.#isPending(held)
     const value = pending ? held.stale : held
     if (pending && held !== resolving) held.abort(message)
     if (value === undefined || (pending && value === next)) return
     const key = this.#keys[slot]
-    if (this.#dispose !== undefined) this.#call(this.#dispose, value, key, reason)
+    if (this.#dispose !== undefined) {
+      const before = this.#thrown
+      this.#thrown = null
+      try {
+        // `this` in it is the cache, as in lru-cache.
+        this.#dispose(value, key, reason)
+      } catch (error) {
+        this.#thrown = { error }
+      }
+      if (before !== null) this.#thrown = before
+    }
     if (this.#disposeAfter !== undefined) this.#disposed.push([value, key, reason])
   }
 
-  // Calls a user's function. If it throws, the operation is finished all the same, and the first error thrown at its end.
-  #call (fn, value, key, reason) {
+  // A callback that throws does not undo what it was called for: the operation is finished, and then the first error
+  // thrown. What was thrown before is set aside while a callback runs, or an operation in it would throw it.
+  #inserted (value, key, kind) {
     const before = this.#thrown
     this.#thrown = null
-    let thrown = null
     try {
-      fn.call(this, value, key, reason)
+      this.#onInsert(value, key, kind)
     } catch (error) {
-      thrown = { error }
+      this.#thrown = { error }
     }
-    this.#thrown = before ?? thrown
+    if (before !== null) this.#thrown = before
   }
 
   // The end of an operation: the cache is consistent, so disposeAfter may do what it likes.
   #settle () {
-    while (this.#disposed.length > 0) this.#call(this.#disposeAfter, ...this.#disposed.shift())
-    if (this.#thrown === null) return
-    const { error } = this.#thrown
+    let thrown = this.#thrown
     this.#thrown = null
-    throw error
+    while (this.#disposed.length > 0) {
+      const [value, key, reason] = this.#disposed.shift()
+      try {
+        this.#disposeAfter(value, key, reason)
+      } catch (error) {
+        thrown ??= { error }
+      }
+    }
+    if (thrown !== null) throw thrown.error
   }
 
   static {
@@ -1051,18 +1132,15 @@ class LRUCache {
   }
 }
 
-// `new Array(n)` beyond this is a dictionary to V8.
-const LONGEST_PACKED = 2 ** 25
+// A longer array becomes a dictionary to V8 when its length is set.
+const LONGEST_SET = 2 ** 25
 
 const lengthen = (list, length) => {
-  if (length > LONGEST_PACKED) {
-    while (list.length < length) list.push(undefined)
-    return list
-  }
-  // Filled with undefined, so that V8 never has to change the kind of its elements.
-  const longer = new Array(length).fill(undefined)
-  for (let i = 0; i < list.length; i++) longer[i] = list[i]
-  return longer
+  // Filled with undefined at first, so that V8 never has to change the kind of its elements.
+  if (list.length === 0) return new Array(length).fill(undefined)
+  if (length <= LONGEST_SET) list.length = length
+  else while (list.length < length) list.push(undefined)
+  return list
 }
 
 module.exports = { LRUCache }

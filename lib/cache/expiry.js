@@ -141,10 +141,15 @@ class Expiry {
     this.flush(now)
   }
 
+  /** Whether `due` surely has nothing. */
+  isQuiet (now) {
+    return this.queued === 0 && now < this.starts[this.cap]
+  }
+
   /** A slot that has expired, or -1. It may have been vacated since. The caller removes it or calls `keep`. */
   due (now) {
     if (this.queued > 0) this.flush(now)
-    if (now < this.starts[this.cap]) return -1
+    if (this.isQuiet(now)) return -1
     const slot = native.wheelDue(this.wheel, this.starts, this.ttls, now)
     return slot === NONE ? -1 : slot
   }

@@ -20,7 +20,7 @@ const validate = cache => {
   check(c.max === 0 || c.size <= c.max, 'more entries than max')
   check(c.maxSize === 0 || c.total <= c.maxSize, 'larger than maxSize')
   check(c.used <= c.cap && c.keys.length >= c.cap && c.vals.length >= c.cap, 'slots beyond the arrays')
-  check(c.parked === null || c.parked.size === 0, 'a slot is left parked')
+  check(c.parked.length === 0, 'a slot is left parked')
   check(c.thrown === null && c.disposed.length === 0, 'a callback is left over')
   const live = new Set()
   for (const map of maps) {
