@@ -116,7 +116,8 @@ describe('the arithmetic', () => {
   })
 
   test('ratio pairs the rounds: above 1 where the peer took longer', () => {
-    expect(ratio([1, 10, 100], [2, 20, 200])).toMatchObject({ median: 2, q1: 2, q3: 2, ofMeans: 2 })
+    expect(ratio([[1, 10, 100]], [[2, 20, 200]])).toMatchObject({ median: 2, q1: 2, q3: 2, ofMeans: 2 })
+    expect(ratio([[1, 1], [2, 1, 1]], [[1, 1], [6, 3, 3]])).toMatchObject({ median: 3, least: 1, most: 3 })
   })
 
   test.each([2, 5, 8, 9])('order of %d: everybody comes in every place equally often', (length) => {

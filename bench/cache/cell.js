@@ -1,10 +1,10 @@
 'use strict'
 
+const { answer } = require('../common/child')
 const { contenders } = require('./contenders')
 const { keyed } = require('./keyed')
 const { rows } = require('./rows')
 const { shapes } = require('./shapes')
-const { answer } = require('../common/child')
 
 // One cell (a row, a kind of keys, a size) with all its contenders, in a process of its own: what one row leaves in the
 // heap, and what it taught V8, does not reach the next.

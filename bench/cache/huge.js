@@ -1,8 +1,8 @@
 'use strict'
 
-const { contenders } = require('./contenders')
-const { compile } = require('../common/loops')
 const { answer } = require('../common/child')
+const { compile } = require('../common/loops')
+const { contenders } = require('./contenders')
 
 // Filled with more entries than one Map of V8 survives under churn, and churned twice over, with integer keys. A
 // contender that throws says where.

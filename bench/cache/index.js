@@ -54,9 +54,18 @@ async function run ({ script, task, names }) {
   const { row, keys, entries, ttl } = task
   const about = (measure) => ({ row, keys, entries, measure: ttl ? `${measure} ttl` : measure })
   if (script.endsWith('cell.js')) {
-    const answer = await child(script, { ...task, contenders: names })
-    if (answer.failure) return [{ ...about('time'), unit: '', ...compare({}), failures: { all: answer.failure } }]
-    return answer.map(({ measure, unit, samples, failures = {} }) => {
+    const answers = []
+    for (let i = 0; i < task.processes; i++) {
+      const answer = await child(script, { ...task, contenders: names })
+      if (answer.failure) return [{ ...about('time'), unit: '', ...compare({}), failures: { all: answer.failure } }]
+      answers.push(answer)
+    }
+    return answers[0].map(({ measure, unit }, which) => {
+      const failures = Object.assign({}, ...answers.map((answer) => answer[which].failures))
+      const samples = {}
+      for (const name of names) {
+        if (!failures[name]) samples[name] = answers.map((answer) => answer[which].samples[name])
+      }
       return { ...about(measure), unit, ...compare(samples), failures }
     })
   }
@@ -75,7 +84,7 @@ async function run ({ script, task, names }) {
   return Object.entries(measures).map(([measure, unit]) => {
     const samples = {}
     for (const { name, answer } of answers) {
-      if (!failures[name]) (samples[name] ??= []).push(answer[measure])
+      if (!failures[name]) (samples[name] ??= [[]])[0].push(answer[measure])
     }
     return { ...about(measure), unit, ...compare(samples), failures }
   })
@@ -88,11 +97,13 @@ const alone = {
   huge: { rounds: 1, measures: { set: 'set', rss: 'bytes' } }
 }
 
-// Medians of each contender, and ours against all others, paired round by round.
+// Medians of each contender, and ours against all others, paired round by round. `samples` has a list of processes for
+// each contender, and that a list of rounds.
 function compare (samples) {
   const medians = {}
   for (const [name, all] of Object.entries(samples)) {
-    medians[name] = { ...summary(all), mean: mean(all), rounds: all.length }
+    const rounds = all.flat()
+    medians[name] = { ...summary(rounds), mean: mean(rounds), rounds: rounds.length }
   }
   const ratios = {}
   for (const own of ours) {

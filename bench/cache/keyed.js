@@ -1,8 +1,8 @@
 'use strict'
 
-const { makeKeys, uniform } = require('./keys')
 const { loop } = require('../common/loops')
 const { interleave } = require('../common/measure')
+const { makeKeys, uniform } = require('./keys')
 
 const values = Array.from({ length: 1024 }, (_, n) => ({ n }))
 
@@ -58,13 +58,21 @@ function useElsewhere (contender, library) {
   for (const kind of contender.keys ?? ['string', 'integer', 'object']) {
     for (const options of contender.ttl ? [{}, { ttl: 60e3 }] : [{}]) {
       for (const max of [100, 5000]) {
-        const keys = uniform(makeKeys(kind, 3 * max), 40000, 10)
+        const keys = requestsElsewhere(kind, max)
         const cache = contender.create(library, max, options)
         const step = 'if (cache.get(key) === undefined) { missed++; cache.set(key, value) }'
         loop(step, `elsewhere-${contender.name}-${kind}-${max}-${options.ttl}`)(cache, keys, values, 0, keys.length)
       }
     }
   }
+}
+
+const elsewhere = new Map()
+
+function requestsElsewhere (kind, max) {
+  const name = `${kind} ${max}`
+  if (!elsewhere.has(name)) elsewhere.set(name, uniform(makeKeys(kind, 3 * max), 20000, 10))
+  return elsewhere.get(name)
 }
 
 // A contender that gave wrong answers is not measured, it is reported.

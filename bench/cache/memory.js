@@ -1,11 +1,12 @@
 'use strict'
 
 const { setImmediate: turn } = require('node:timers/promises')
-const { contenders } = require('./contenders')
-const { makeKeys } = require('./keys')
-const { values } = require('./keyed')
-const { loop } = require('../common/loops')
 const { answer } = require('../common/child')
+const { gc } = require('../common/gc')
+const { loop } = require('../common/loops')
+const { contenders } = require('./contenders')
+const { values } = require('./keyed')
+const { makeKeys } = require('./keys')
 
 // What a cache takes for each entry beside the key and the value, of one contender in this process: the growth of V8's
 // heap and of what hangs on it (ArrayBuffers), once filled, and after a churn of twice its size. `rss` is what the
@@ -33,7 +34,7 @@ async function bytesPerEntry ({ contender: wanted, entries, ttl }) {
 
 async function settled () {
   for (let i = 0; i < 4; i++) {
-    globalThis.gc()
+    gc()
     await turn()
   }
   // `external` includes the memory of ArrayBuffers.

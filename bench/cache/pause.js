@@ -2,9 +2,10 @@
 
 const { PerformanceObserver } = require('node:perf_hooks')
 const { setImmediate: turn, setTimeout: delay } = require('node:timers/promises')
-const { contenders } = require('./contenders')
-const { compile } = require('../common/loops')
 const { answer } = require('../common/child')
+const { gc } = require('../common/gc')
+const { compile } = require('../common/loops')
+const { contenders } = require('./contenders')
 
 // The collector's work while a full cache churns, of one contender in this process: each set makes a new key and a new
 // value and evicts an entry, as in a server. Every collection is counted: an observer is handed them in batches.
@@ -27,7 +28,7 @@ async function churn ({ contender: wanted, entries }) {
     }
   }
   await go(entries)
-  globalThis.gc()
+  gc()
   const pauses = []
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) pauses.push(entry.duration)

@@ -28,12 +28,12 @@ function showSummary (results) {
   let compared = 0
   for (const { row, keys, entries, measure, ratios } of results) {
     for (const [name, against] of Object.entries(ratios)) {
-      for (const [peer, { median, q1, q3 }] of Object.entries(against)) {
+      for (const [peer, { median, least, most }] of Object.entries(against)) {
         if (!exact.has(peer) || peer === 'control') continue
         compared++
         if (median < 0.97) {
           const what = [row, measure === 'time' ? undefined : measure, keys, count(entries)].filter(Boolean).join(', ')
-          lost.push([`  ${name}: ${what}`, peer, times(median), `(${times(q1)} to ${times(q3)})`])
+          lost.push([`  ${name}: ${what}`, peer, times(median), `(${times(least)} to ${times(most)})`])
         }
       }
     }

@@ -1,6 +1,7 @@
 'use strict'
 
 const { setImmediate: turn } = require('node:timers/promises')
+const { gc } = require('./gc')
 
 // CPU time of the whole process: what another process takes of a shared machine does not count, and what the collector
 // and the compiler do on their own threads does. `wall` is for systems whose CPU clock is coarse.
@@ -25,12 +26,12 @@ async function interleave (entrants, { rounds, sliceMs, clock, together, leastOp
   const samples = new Map(entrants.map(({ name }) => [name, []]))
   const started = performance.now()
   for (let round = 0; round < rounds; round++) {
-    globalThis.gc()
+    gc()
     for (const place of order(entrants.length, round)) {
       const { name, run } = entrants[place]
       const ops = operations[place]
-      if (collect === 'full') globalThis.gc()
-      else globalThis.gc({ type: 'minor' })
+      if (collect === 'full') gc()
+      else gc({ type: 'minor' })
       // Timers and finalizers that are due run here, outside of any slice.
       await turn()
       // Brings the entrant's data and code back into the processor's caches, which the others have used meanwhile.

@@ -19,9 +19,17 @@ function mean (samples) {
 }
 
 // The peer's time over ours, round by round: both were measured within the same moment, so what slowed the machine
-// down then cancels out. Above 1: ours is faster (or smaller).
+// down then cancels out. Above 1: ours is faster (or smaller). Both are lists of processes, each a list of rounds;
+// `least` and `most` are the medians of the processes that differ most.
 function ratio (ours, peers) {
-  return { ...summary(ours.map((sample, round) => peers[round] / sample)), ofMeans: mean(peers) / mean(ours) }
+  const paired = ours.map((rounds, process) => rounds.map((sample, round) => peers[process][round] / sample))
+  const medians = paired.map((ratios) => summary(ratios).median)
+  return {
+    ...summary(paired.flat()),
+    ofMeans: mean(peers.flat()) / mean(ours.flat()),
+    least: Math.min(...medians),
+    most: Math.max(...medians)
+  }
 }
 
 module.exports = { mean, ratio, summary }

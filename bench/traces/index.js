@@ -34,6 +34,8 @@ async function main (args) {
     ? 'Traces of HEAPWISE_TRACES, against the hits known for them.'
     : 'HEAPWISE_TRACES is not set: a generated workload, against the hits of lru-cache.')
 
+  // An unwritable file should be known before, not after minutes.
+  if (options.json) fs.writeFileSync(options.json, '')
   const entrants = []
   for (const name of [...ours, reference]) {
     const { load, create } = contenders.find((contender) => contender.name === name)
@@ -74,6 +76,9 @@ async function time (keys, size, entrants, { rounds, clock }) {
   if (rounds === 0) return {}
   const runs = entrants.map(({ name, make, replay }) => ({
     name,
+    // If no cache were alive during a collection, V8 would drop the hidden classes of caches, and all code it had
+    // optimized for them.
+    alive: make(size),
     run: (replays) => {
       for (let i = 0; i < replays; i++) replay(make(size), keys)
     }
@@ -82,7 +87,7 @@ async function time (keys, size, entrants, { rounds, clock }) {
   const perRequest = {}
   const ratios = {}
   for (const [name, samples] of measured) perRequest[name] = summary(samples.map((ns) => ns / keys.length))
-  for (const name of ours) ratios[name] = ratio(measured.get(name), measured.get(reference))
+  for (const name of ours) ratios[name] = ratio([measured.get(name)], [measured.get(reference)])
   return { perRequest, ratios }
 }
 

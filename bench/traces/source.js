@@ -26,11 +26,15 @@ function fromFolder (folder) {
 function readKeys (folder, name) {
   const plain = path.join(folder, name + '.txt')
   const text = fs.existsSync(plain) ? fs.readFileSync(plain) : zlib.gunzipSync(fs.readFileSync(plain + '.gz'))
-  // One string for equal keys, and none that hangs on the whole text.
+  return unify(text.toString('latin1').split('\n').filter(Boolean))
+}
+
+// One string object for equal keys: flat, hashed, and hanging on no other string.
+function unify (keys) {
   const seen = new Map()
-  return text.toString('latin1').split('\n').filter(Boolean).map((line) => {
-    if (!seen.has(line)) seen.set(line, Buffer.from(line, 'latin1').toString('latin1'))
-    return seen.get(line)
+  return keys.map((key) => {
+    if (!seen.has(key)) seen.set(key, Buffer.from(key, 'latin1').toString('latin1'))
+    return seen.get(key)
   })
 }
 
@@ -52,7 +56,7 @@ function generated () {
         for (let i = 0; i < 4000; i++) keys.push('scan:' + scanned++)
         for (let i = 0; i < 6000; i++) keys.push('loop:' + i % 3000)
       }
-      return keys.slice(0, requests)
+      return unify(keys.slice(0, requests))
     }
   }]
 }
