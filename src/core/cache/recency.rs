@@ -78,15 +78,15 @@ impl Shape {
         let cap = cap.max(1);
         // A longer log is cleaned less often, and a short one costs little: measured, eight entries a slot while it fits
         // the first-level cache, and down to two where memory counts.
-        let (entries, part) = match cap {
-            0..=256 => (4, 2),
-            257..=8192 => (8, 2),
-            8193..=65536 => (4, 4),
-            _ => (2, 8),
+        let (eighths, part) = match cap {
+            0..=256 => (32, 2),
+            257..=8192 => (64, 2),
+            8193..=65536 => (32, 4),
+            _ => (15, 8),
         };
         // A segment holds at least 16 entries (a crossing must pay) and at most 4096 (16 KiB: a short pause).
         let shift = (cap / part).max(1).ilog2().clamp(4, 12);
-        let segs = ((u64::from(cap) * entries) >> shift) as u32 + 3;
+        let segs = ((u64::from(cap) * eighths / 8) >> shift) as u32 + 3;
         Some(Self { cap, shift, segs })
     }
 
