@@ -475,6 +475,64 @@ fn rounding_does_not_lose_an_entry() {
 }
 
 #[test]
+fn times_that_rounding_blurs_cost_few_wakes() {
+    // The sum is 0, but the difference does not exceed the TTL before the clock can be told from 0 beside 1e300.
+    let mut driver = Driver::new(1, None, 10.0);
+    driver.set(0, -1e300, 1e300);
+    driver.flush();
+    assert_eq!(driver.run_until(1e6), 0);
+    assert!(driver.linked(0));
+}
+
+#[test]
+fn times_that_rounding_blurs_come_out_as_soon_as_they_can_be_told_apart() {
+    // Found on a low level of the wheel, and beyond it.
+    for (size, later) in [(9.3e18, 8_245.9), (1e28, 1e13)] {
+        let mut driver = Driver::new(1, None, 10.0);
+        driver.set(0, -size, size);
+        assert_eq!(driver.due(), None);
+        driver.now = later;
+        assert_eq!(driver.due(), Some(0));
+    }
+}
+
+#[test]
+fn the_wake_time_is_after_ticks_that_doubles_skip() {
+    let now = (1u64 << 53) as f64;
+    let mut driver = Driver::new(1, None, now);
+    driver.set(0, now, 0.0);
+    assert_eq!(driver.due(), None);
+    assert_eq!(driver.wake(), now + 2.0);
+    driver.now = driver.wake();
+    assert_eq!(driver.due(), Some(0));
+}
+
+#[test]
+fn one_call_may_move_everything_down_all_levels() {
+    let cap = 1_000;
+    let mut driver = Driver::new(cap, Some(SPAN - 1.0), 0.0);
+    for slot in 0..cap {
+        driver.set(slot, 0.0, 0.0);
+    }
+    driver.flush();
+    driver.now = SPAN + 5.0;
+    assert!(driver.checked_due().is_some());
+}
+
+#[test]
+fn late_entries_wait_their_turn_after_the_clock_went_back() {
+    let mut driver = Driver::new(2, None, 1_000.0);
+    driver.set(0, 0.0, 900.0);
+    driver.flush();
+    driver.now = 500.0;
+    driver.set(1, 500.0, 100.0);
+    driver.flush();
+    assert!(driver.wake() > 500.0, "nothing is overdue any more");
+    driver.now = 2_000.0;
+    assert_eq!((driver.due(), driver.due(), driver.due()), (Some(1), Some(0), None));
+}
+
+#[test]
 fn lengths() {
     assert_eq!(Wheel::length(MAX_SLOTS + 1), None);
     assert!(u32::try_from(Wheel::length(MAX_SLOTS).unwrap()).is_ok());

@@ -223,6 +223,7 @@ impl<'a> Wheel<'a> {
         if to.cap < self.cap {
             return Err(Corrupt("a wheel cannot shrink"));
         }
+        // Back to where this wheel stands: what has expired and waits here is then not late there, and needs no sorting.
         to.set_tick(self.tick())?;
         to.follow(&times)?;
         for slot in 0..self.cap as u32 {
@@ -331,8 +332,7 @@ impl<'a> Wheel<'a> {
                 let shift = BITS * level as u32;
                 let block = now >> shift >> BITS << BITS;
                 let start = (block | u64::from(bits.trailing_zeros())) << shift;
-                // Of two that start together, the higher level has to move down first.
-                if event.is_none_or(|(first, _)| start <= first) {
+                if event.is_none_or(|(first, _)| start < first) {
                     event = Some((start, level));
                 }
             }
