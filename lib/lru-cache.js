@@ -592,14 +592,14 @@ class LRUCache {
   * values () {
     const walk = this.#walk(true)
     for (let slot; (slot = walk.next()) !== -1;) {
-      if (this.#isListed(slot)) yield this.#vals[slot]
+      if (this.#isShown(slot)) yield this.#vals[slot]
     }
   }
 
   * rvalues () {
     const walk = this.#walk(false)
     for (let slot; (slot = walk.next()) !== -1;) {
-      if (this.#isListed(slot)) yield this.#vals[slot]
+      if (this.#isShown(slot)) yield this.#vals[slot]
     }
   }
 
@@ -607,10 +607,14 @@ class LRUCache {
     return this.entries()
   }
 
-  // Iteration shows what is there: nothing pending, nothing stale unless stale values are allowed.
+  // Iteration shows what is there: nothing pending, nothing stale unless stale values are allowed. As in lru-cache, an entry
+  // whose key is undefined is passed over where its key would be shown, but not by values().
   #isListed (slot) {
-    return this.#m[slot] < VACANT && this.#keys[slot] !== undefined && !this.#isPending(this.#vals[slot]) &&
-      (this.allowStale || !this.#isStale(slot))
+    return this.#isShown(slot) && this.#keys[slot] !== undefined
+  }
+
+  #isShown (slot) {
+    return this.#m[slot] < VACANT && !this.#isPending(this.#vals[slot]) && (this.allowStale || !this.#isStale(slot))
   }
 
   #walk (newestFirst) {
@@ -819,6 +823,7 @@ class LRUCache {
     if (status) status.memo = refresh ? 'miss' : 'hit'
     if (!refresh) return present
     const value = memoMethod(key, present, { options, context })
+    if (status) status.value = value
     this.#put(key, value, options, undefined)
     return value
   }
@@ -1005,10 +1010,7 @@ class LRUCache {
     this.#sizes = null
     this.#cap = this.#used = this.#size = this.#total = 0
     this.#free = NO_SLOT
-    if (this.#expiry !== null) {
-      this.#expiry.stop()
-      this.#trackTtl()
-    }
+    this.#expiry?.clear()
   }
 
   // The slots in use, in order, as they are now.

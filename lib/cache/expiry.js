@@ -31,6 +31,8 @@ class Expiry {
     this.wheel = null
     this.queue = null
     this.queued = 0
+    // How far the wheel has been turned, at most.
+    this.passed = -Infinity
     // The clock as read last, kept for ttlResolution ms; 0 when it must be read.
     this.cached = 0
     this.debounce = null
@@ -111,8 +113,10 @@ class Expiry {
   }
 
   // A linked slot whose deadline moves away need not be told: it is looked at when its old time comes, and linked anew.
+  // But where that has been, its place among the overdue ones is by the old time.
   moved (slot, before, deadline) {
-    if (this.wheel !== null && (this.wheel[this.cap + slot] === 0 || !(deadline >= before))) this.enqueue(slot, deadline)
+    if (this.wheel === null) return
+    if (this.wheel[this.cap + slot] === 0 || !(deadline >= before) || before < this.passed) this.enqueue(slot, deadline)
   }
 
   enqueue (slot, deadline) {
@@ -125,6 +129,7 @@ class Expiry {
   flush (now) {
     const count = this.queued
     this.queued = 0
+    if (now > this.passed) this.passed = now
     if (count > 0) native.wheelSchedule(this.wheel, this.starts, this.ttls, this.queue, count, now)
   }
 
@@ -150,6 +155,7 @@ class Expiry {
   due (now) {
     if (this.queued > 0) this.flush(now)
     if (this.isQuiet(now)) return -1
+    if (now > this.passed) this.passed = now
     const slot = native.wheelDue(this.wheel, this.starts, this.ttls, now)
     return slot === NONE ? -1 : slot
   }
@@ -216,6 +222,19 @@ class Expiry {
     }
     this.starts = starts
     this.cap = cap
+  }
+
+  /** Forgets all slots. What the clock read last still counts, and what was read of the options at first. */
+  clear () {
+    this.stop()
+    this.cap = 0
+    this.starts = new Float64Array(1).fill(NaN)
+    this.ttls = new Float64Array(1)
+    this.mask = 0
+    this.uniform = false
+    this.queued = 0
+    this.wheel = null
+    if (this.purge !== undefined) this.startWheel([])
   }
 
   /** Stops the timer for good. */
