@@ -607,8 +607,8 @@ class LRUCache {
     return this.entries()
   }
 
-  // Iteration shows what is there: nothing pending, nothing stale unless stale values are allowed. As in lru-cache, an entry
-  // whose key is undefined is passed over where its key would be shown, but not by values().
+  // Iteration shows what is there: nothing pending, nothing stale unless stale values are allowed. As in lru-cache, an
+  // entry whose key is undefined is passed over where its key would be shown, but not by values().
   #isListed (slot) {
     return this.#isShown(slot) && this.#keys[slot] !== undefined
   }
