@@ -1,6 +1,8 @@
 //! The timing wheel against a model that knows nothing but deadlines: everything that expires comes out, once, in order,
 //! not early, and never later than a look at the wake time finds it.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod common;
 
 use std::cell::Cell;

@@ -1,5 +1,7 @@
 //! The access log against the `lru` crate: the same victim and the same order, whatever happens.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod common;
 
 use std::cell::Cell;
