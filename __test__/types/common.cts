@@ -1,0 +1,10 @@
+// By require, from a CommonJS module, with TypeScript's own words for it.
+import heapwise = require('heapwise')
+import { expectType } from './expect.js'
+
+const cache = new heapwise.LRUCache<string, number>({ max: 10 })
+expectType<number | undefined>()(cache.get('a'))
+const status: heapwise.LRUCache.Status<string, number> = {}
+cache.get('a', { status })
+
+export import LRUCache = heapwise.LRUCache

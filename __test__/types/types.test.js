@@ -1,0 +1,119 @@
+'use strict'
+
+// The declarations against what they declare. That they compile, and that the type tests do, is for `npm run types`.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+const heapwise = require('../..')
+
+const root = path.join(__dirname, '..', '..')
+const read = name => fs.readFileSync(path.join(root, name), 'utf8')
+
+const ALL = ['index.d.ts', ...fs.readdirSync(path.join(root, 'lib')).filter(name => name.endsWith('.d.ts'))
+  .map(name => `lib/${name}`)]
+
+/** The lines of `name` between the one that starts with `from` and the next that is `}`. */
+function bodyOf (name, from) {
+  const lines = read(name).split('\n')
+  const start = lines.findIndex(line => line.startsWith(from))
+  expect(start).toBeGreaterThan(-1)
+  return lines.slice(start + 1, lines.indexOf('}', start))
+}
+
+const MEMBER = /^ {2}(?:static )?(?:readonly )?(?:get )?(\[[\w.]+\]|\w+)(?:<.*?>)?\??(?: \(|:)/
+
+function membersOf (name, from) {
+  const found = bodyOf(name, from).map(line => MEMBER.exec(line)?.[1]).filter(Boolean)
+  return [...new Set(found)].filter(member => member !== 'constructor').sort()
+}
+
+// Node 20 describes Symbol.dispose in its own way.
+const nameOf = key => typeof key === 'symbol' ? `[${key.description.replace('nodejs.dispose', 'Symbol.dispose')}]` : key
+
+function runtimeMembersOf (Class, instance) {
+  const inherited = ['length', 'name', 'prototype']
+  const keys = [...Reflect.ownKeys(Class.prototype), ...Reflect.ownKeys(instance),
+    ...Reflect.ownKeys(Class).filter(key => !inherited.includes(key))]
+  // How it is printed is no business of a caller.
+  const told = keys.map(nameOf).filter(name => name !== 'constructor' && name !== '[nodejs.util.inspect.custom]')
+  return [...new Set(told)].sort()
+}
+
+test('LRUCache has the members that are declared, and no others', () => {
+  const declared = membersOf('lib/lru-cache.d.ts', 'export declare class LRUCache')
+  expect(declared.length).toBeGreaterThan(50)
+  expect(declared).toEqual(runtimeMembersOf(heapwise.LRUCache, new heapwise.LRUCache({ max: 1 })))
+})
+
+test('stats() has the fields that are declared, and no others', () => {
+  const [, body] = /interface Stats \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/lru-cache.d.ts'))
+  const declared = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name)
+  expect(declared.sort()).toEqual(Object.keys(new heapwise.LRUCache({ max: 1 }).stats()).sort())
+})
+
+test('each option that the constructor knows is declared, and no other', () => {
+  const [, body] = /interface OptionsBase<.*\{\n([\s\S]*?)\n {2}\}/.exec(read('lib/lru-cache.d.ts'))
+  const declared = [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, name]) => name)
+  const [, list] = /const KNOWN = \[([\s\S]*?)\]/.exec(read('lib/cache/options.js'))
+  const known = list.match(/\w+/g)
+  expect(known.length).toBeGreaterThan(20)
+  expect(declared.sort()).toEqual(known.sort())
+})
+
+test('what is exported is declared, and the other way round', () => {
+  const valuesOf = text => [...text.matchAll(/^export \{ (.+) \} from/gm)].flatMap(([, names]) => names.split(', '))
+  expect(valuesOf(read('index.d.ts')).sort()).toEqual(Object.keys(heapwise).sort())
+  expect(valuesOf(read('index.d.mts')).sort()).toEqual(Object.keys(heapwise).sort())
+  const typesOf = text => [...text.matchAll(/^export (?:type|interface) (?:\{ (.+) \}|(\w+))/gm)]
+    .flatMap(([, several, one]) => one ?? several.split(', '))
+  expect(typesOf(read('index.d.mts')).sort()).toEqual(typesOf(read('index.d.ts')).sort())
+})
+
+test.each(ALL)('%s: each declaration has a comment that says what it is', name => {
+  const lines = read(name).split('\n')
+  // A member, a type or a function, at its first overload; not the rest of one that takes several lines.
+  const declares = new RegExp([
+    String.raw`^(?: {2}| {4})(?:static )?(?:get )?(?:\[[\w.]+\]|\w+)(?:<.*?>)?\??(?: ?\(|: )`,
+    String.raw`^(?: {2})?(?:export )?(?:declare )?(?:interface|type|class) \w+`
+  ].join('|'))
+  let opened = 0
+  const bare = []
+  lines.forEach((line, index) => {
+    const before = lines[index - 1]?.trim() ?? ''
+    if (opened === 0 && declares.test(line) && !line.trim().startsWith('*')) {
+      const [, member] = /^\s*(?:static |get )*([\w.[\]]+)/.exec(line)
+      const overload = before.startsWith(`${member} (`)
+      const internal = /^type /.test(line)
+      if (!before.endsWith('*/') && !overload && !internal) bare.push(`${name}:${index + 1}: ${line.trim()}`)
+    }
+    if (!line.trim().startsWith('*') && !line.trim().startsWith('/')) {
+      opened += (line.match(/[(<]/g) ?? []).length - (line.match(/[)]|(?<!=)>/g) ?? []).length
+    }
+  })
+  expect(opened).toBe(0)
+  expect(bare).toEqual([])
+})
+
+test('the programs compiled with lru-cache and with heapwise are the same but for the import', () => {
+  const bodies = ['lru-cache', 'heapwise'].map(name => {
+    const text = read(`__test__/types/drop-in.${name}.ts`)
+    const [first, blank, , ...rest] = text.split('\n')
+    expect(first).toBe(`import { LRUCache } from '${name}'`)
+    expect(blank).toBe('')
+    return rest
+  })
+  expect(bodies[0].length).toBeGreaterThan(100)
+  expect(bodies[1]).toEqual(bodies[0])
+})
+
+test('no type of lru-cache is missing', () => {
+  const theirs = fs.readFileSync(require.resolve('lru-cache').replace(/index(?:\.min)?\.js$/, 'index.d.ts'), 'utf8')
+  const namesIn = text => {
+    const start = text.indexOf('export declare namespace LRUCache {')
+    const body = text.slice(start, text.indexOf('\n}', start))
+    return [...body.matchAll(/^ +(?:type|interface) (\w+)/gm)].map(([, name]) => name)
+  }
+  expect(namesIn(theirs).length).toBeGreaterThan(25)
+  expect(namesIn(read('lib/lru-cache.d.ts'))).toEqual(expect.arrayContaining(namesIn(theirs)))
+})

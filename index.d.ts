@@ -1,0 +1,21 @@
+// Types of heapwise, written by hand. Each member says what it does, its units, its default and what it throws.
+
+export { BoundedMap } from './lib/bounded-map.js'
+export { LRUCache } from './lib/lru-cache.js'
+export type { DisposeTask, Perf } from './lib/lru-cache.js'
+
+/** What every error that heapwise throws on purpose carries as `code`. docs/errors.md explains each. */
+export type HeapwiseErrorCode =
+  | 'ERR_HEAPWISE_FETCH_UNDEFINED'
+  | 'ERR_HEAPWISE_INTERNAL'
+  | 'ERR_HEAPWISE_INVALID_ARG_TYPE'
+  | 'ERR_HEAPWISE_INVALID_ARG_VALUE'
+  | 'ERR_HEAPWISE_INVALID_USE'
+  | 'ERR_HEAPWISE_NATIVE_MISSING'
+  | 'ERR_HEAPWISE_UNKNOWN_OPTION'
+
+/** An error thrown by heapwise: a `TypeError`, `RangeError` or `Error` with a `code`. */
+export interface HeapwiseError extends Error {
+  /** Which error it is: compare this, not the message. */
+  code: HeapwiseErrorCode
+}
