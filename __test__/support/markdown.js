@@ -77,7 +77,9 @@ const CHECKED = /^(\s*)(\S.*?)\s*\/\/ => (.*)$/
 const THROWS = /^(\s*)(\S.*?)\s*\/\/ throws (ERR_\w+)$/
 const DECLARED = /^(?:const|let) (\w+) = /
 
-function instrumentLine (line, number) {
+function instrumentLine (original, number) {
+  // A statement that starts with a bracket is guarded by a semicolon here; the checks have their own.
+  const line = original.replace(/^(\s*);(?=[[(`])/, '$1')
   const thrown = THROWS.exec(line)
   if (thrown !== null) {
     const [, indent, statement, code] = thrown
@@ -90,7 +92,7 @@ function instrumentLine (line, number) {
   const checked = CHECKED.exec(line)
   if (checked === null) {
     if (/\/\/ ?(?:=>|throws )/.test(line)) throw new Error(`line ${number}: nothing that could be checked: ${line}`)
-    return line
+    return original
   }
   const [, indent, statement, text] = checked
   const expected = JSON.stringify(text.trim())
