@@ -283,7 +283,7 @@ describe('the conclusion', () => {
     expect(text).toContain('nothing had to be evicted')
     expect(text).toContain('a hit ratio of 40.0 % against 50.0 %')
     expect(text).toContain('1.50 times its heap and 1.00 times its CPU time a request')
-    expect(text).toContain('0.50 times its requests a second: with the CPU time so close, the machine had other work')
+    expect(text).toContain('0.50 times its requests a second: with the CPU time so close, that points to other work')
     expect(conclusion([peer, { ...subject, cpuMsPerRequest: 0.2 }], { max: 100 }))
       .toMatch(/2\.00 times its CPU time a request, and answered 0\.50 times its requests a second\.$/)
   })

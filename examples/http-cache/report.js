@@ -96,7 +96,7 @@ function doubt (rate, cpu, noise) {
   const within = (ratio) => Math.abs(ratio - 1) < noise
   if (!within(cpu)) return ''
   if (within(rate)) return `: differences under ${percent(noise, 0)} are noise in a run like this`
-  return ': with the CPU time so close, the machine had other work in one of the two runs'
+  return ': with the CPU time so close, that points to other work on the machine during one of them'
 }
 
 function count (value) {
