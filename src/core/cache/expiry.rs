@@ -188,6 +188,13 @@ impl<'a> Wheel<'a> {
         let times = Times::new(starts, ttls, self.cap, now)?;
         let queue = queue.get(..count).ok_or(Corrupt("count is beyond the queue"))?;
         self.follow(&times)?;
+        // First all out of their lists: a late list is in order of deadlines, and these have changed.
+        for cell in queue {
+            let slot = cell.get();
+            if self.prev(slot)? != 0 {
+                self.unlink(slot)?;
+            }
+        }
         for cell in queue {
             let slot = cell.get();
             let at = times.of(slot)?;
