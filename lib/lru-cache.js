@@ -25,6 +25,7 @@ const HEADER = 12
 const VACANT = 0x80000000
 const NO_SLOT = 0x7fffffff
 const EMPTY = new Uint32Array(0)
+const mapDelete = Map.prototype.delete
 const NO_OPTIONS = Object.freeze({})
 
 const checkFunction = (name, value) => {
@@ -78,6 +79,8 @@ class LRUCache {
   #fetchMethod
   #memoMethod
   #host = null
+  // The BoundedMap that this cache decides for, and that has the same keys.
+  #mirror = null
   #perf
 
   constructor (options) {
@@ -158,7 +161,7 @@ class LRUCache {
     if (!status) return this.#get(key, o, undefined)
     status.op = 'get'
     status.key = key
-    status.cache = this
+    status.cache = this.#mirror ?? this
     const value = this.#get(key, o, status)
     if (value !== undefined) status.value = value
     if (metrics.hasSubscribers) metrics.publish(status)
@@ -207,7 +210,7 @@ class LRUCache {
     if (status) {
       status.op = 'peek'
       status.key = key
-      status.cache = this
+      status.cache = this.#mirror ?? this
     }
     const slot = this.#find(key)
     let value
@@ -230,7 +233,7 @@ class LRUCache {
     if (status) {
       status.op = 'has'
       status.key = key
-      status.cache = this
+      status.cache = this.#mirror ?? this
     }
     const slot = this.#find(key)
     let found = false
@@ -282,6 +285,7 @@ class LRUCache {
       if (this.#size === this.#max) {
         slot = this.#victim()
         if (!this.#map.delete(this.#keys[slot])) this.#unmapOlder(this.#keys[slot])
+        if (this.#mirror !== null) mapDelete.call(this.#mirror, this.#keys[slot])
         this.#evicted++
       } else {
         slot = this.#take()
@@ -311,7 +315,7 @@ class LRUCache {
     status.op = 'set'
     status.key = key
     if (value !== undefined) status.value = value
-    status.cache = this
+    status.cache = this.#mirror ?? this
     this.#put(key, value, o, status)
     if (metrics.hasSubscribers) metrics.publish(status)
     return this
@@ -406,7 +410,7 @@ class LRUCache {
     if (this.#hooked) {
       this.#parked.push(slot)
       if (held !== value && !noDisposeOnSet && !disposing) this.#offer(slot, held, 'set', 'replaced', value, resolving)
-      while (this.#isCrowdedWith(slot, size) && this.#parked[this.#parked.length - 1] === slot) this.#evictOne(now, slot)
+      while (this.#parked[this.#parked.length - 1] === slot && this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
       if (this.#parked.pop() === -1) return false
     } else {
       while (this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
@@ -503,7 +507,7 @@ class LRUCache {
   }
 
   #publishDelete (key, reason) {
-    metrics.publish({ op: 'delete', delete: reason, key, cache: this })
+    metrics.publish({ op: 'delete', delete: reason, key, cache: this.#mirror ?? this })
   }
 
   clear () {
@@ -721,7 +725,7 @@ class LRUCache {
       status.op = 'fetch'
       status.key = key
       if (forceRefresh) status.forceRefresh = true
-      status.cache = this
+      status.cache = this.#mirror ?? this
     }
     if (this.#fetchMethod === undefined) {
       if (status) status.fetch = 'get'
@@ -805,7 +809,7 @@ class LRUCache {
       status.op = 'memo'
       status.key = key
       if (o.context) status.context = o.context
-      status.cache = this
+      status.cache = this.#mirror ?? this
     }
     const value = this.#memo(key, o, status)
     if (status) status.value = value
@@ -888,6 +892,7 @@ class LRUCache {
 
   #unmap (key) {
     if (!this.#map.delete(key)) this.#unmapOlder(key)
+    if (this.#mirror !== null) mapDelete.call(this.#mirror, key)
   }
 
   #unmapOlder (key) {
@@ -944,8 +949,9 @@ class LRUCache {
       while (at < end) {
         const slot = m[at]
         if (m[slot] === at) {
-          // Whoever asks removes it or uses it anew, so this entry is done with.
-          this.#tail = at + 1
+          // Whoever asks removes it or uses it anew, so this entry is done with. But while its dispose runs it is still
+          // there, and if more room is needed then, it must be found again: it is the one to go first.
+          this.#tail = this.#hooked ? at : at + 1
           return slot
         }
         at++
@@ -1125,6 +1131,13 @@ class LRUCache {
   }
 
   static {
+    // For BoundedMap: what this cache removes, it removes from `map` in the same step.
+    internals.attach = (cache, map) => { cache.#mirror = map }
+    // What is held for a key, expired or not; nothing is counted, moved or removed.
+    internals.held = (cache, key) => {
+      const slot = cache.#find(key)
+      return slot === undefined ? undefined : cache.#vals[slot]
+    }
     internals.view = cache => ({
       map: cache.#map, older: cache.#older ?? [], m: cache.#m, keys: cache.#keys, vals: cache.#vals, cap: cache.#cap, used: cache.#used,
       free: cache.#free, size: cache.#size, max: cache.#max, maxSize: cache.#maxSize, total: cache.#total,
