@@ -7,14 +7,14 @@ const { makeKeys, uniform } = require('./keys')
 const values = Array.from({ length: 1024 }, (_, n) => ({ n }))
 
 // One cell of a keyed row: all contenders in this process, over the same keys and the same requests.
-async function keyed (row, contenders, { keys: kind, entries, rounds, sliceMs, clock, leastOps }) {
+async function keyed (row, contenders, { keys: kind, entries, rounds, sliceMs, clock, leastOps, quick }) {
   const keys = makeKeys(kind, row.keys(entries))
   const requests = row.requests(keys, entries)
   const failures = {}
   const entrants = []
   for (const contender of contenders) {
     try {
-      entrants.push(await entrant(row, contender, keys, requests, entries))
+      entrants.push(await entrant(row, contender, keys, requests, entries, quick))
     } catch (error) {
       failures[contender.name] = String(error)
     }
@@ -25,17 +25,17 @@ async function keyed (row, contenders, { keys: kind, entries, rounds, sliceMs, c
     clock,
     together: true,
     leastOps,
-    collect: row.allocates ? 'full' : 'minor'
+    collect: row.allocates && !quick ? 'full' : 'minor'
   })
   Object.assign(failures, verify(row, entrants))
   for (const name of Object.keys(failures)) measured.delete(name)
   return [{ measure: 'time', unit: row.unit, samples: Object.fromEntries(measured), failures }]
 }
 
-async function entrant (row, contender, keys, requests, entries) {
+async function entrant (row, contender, keys, requests, entries, quick) {
   const library = await contender.load()
   const label = `${row.name}-${contender.name}`
-  if (row.others) useElsewhere(contender, library)
+  if (row.others) useElsewhere(contender, library, quick)
   const cache = contender.create(library, entries, row.options)
   loop('cache.set(key, value)', 'fill-' + label)(cache, keys, values, 0, entries)
   // A cache that has lived: its entries were used in another order than they were made.
@@ -54,10 +54,10 @@ async function entrant (row, contender, keys, requests, entries) {
 }
 
 // A program has more than one cache. What V8 has learned about a class from the others is part of what it costs.
-function useElsewhere (contender, library) {
+function useElsewhere (contender, library, quick) {
   for (const kind of contender.keys ?? ['string', 'integer', 'object']) {
     for (const options of contender.ttl ? [{}, { ttl: 60e3 }] : [{}]) {
-      for (const max of [100, 5000]) {
+      for (const max of quick ? [100] : [100, 5000]) {
         const keys = requestsElsewhere(kind, max)
         const cache = contender.create(library, max, options)
         const step = 'if (cache.get(key) === undefined) { missed++; cache.set(key, value) }'
