@@ -43,6 +43,12 @@ const startFetch = (host, key, stale, options, context) => {
   if (signal?.aborted) relay()
   else signal?.addEventListener('abort', relay, { signal: controller.signal })
 
+  // No value comes: what was there before is there again.
+  const abandon = () => {
+    if (pending.stale !== undefined) host.restore(key, pending)
+    else host.remove(key)
+  }
+
   const failed = (error, proceed) => {
     const staleOnAbort = controller.signal.aborted && options.allowStaleOnFetchAbort
     const allowStale = staleOnAbort || options.allowStaleOnFetchRejection
@@ -50,7 +56,7 @@ const startFetch = (host, key, stale, options, context) => {
     if (host.holds(key, pending)) {
       // After an abort that may still bring a value, the slot goes on waiting for it.
       if (keep && staleOnAbort) return given()
-      if (keep && pending.stale !== undefined) host.restore(key, pending)
+      if (keep) abandon()
       else host.remove(key)
     }
     if (allowStale) return given()
@@ -89,10 +95,8 @@ const startFetch = (host, key, stale, options, context) => {
           // Its size was refused, or a callback threw after it was stored. Either way nothing stays pending.
           return rejected(error)
         }
-      } else if (pending.stale !== undefined) {
-        host.restore(key, pending)
       } else {
-        host.remove(key)
+        abandon()
       }
     }
     return value
@@ -109,24 +113,28 @@ const startFetch = (host, key, stale, options, context) => {
   if (status) status.fetchDispatched = true
   pending.promise = new Promise((resolve, reject) => {
     let settle = resolve
+    let fail = reject
     const result = host.call(key, stale, { signal: controller.signal, options, context })
     // Registered after the call, because fetchMethod may still change the options.
     const onAbort = () => {
       if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return
       resolve(undefined)
-      if (options.allowStaleOnFetchAbort) settle = value => fetched(value, true)
+      if (!options.allowStaleOnFetchAbort) return
+      settle = value => fetched(value, true)
+      fail = () => { if (host.holds(key, pending)) abandon() }
     }
     if (controller.signal.aborted) onAbort()
     else controller.signal.addEventListener('abort', onAbort)
     if (typeof result?.then !== 'function') return settle(result)
-    Promise.resolve(result).then(value => {
-      // A late value is stored from here, where a throw would be nobody's.
+    // What comes late is dealt with from here, where a throw would be nobody's.
+    const guarded = act => {
       try {
-        settle(value)
+        act()
       } catch (error) {
         reject(error)
       }
-    }, reject)
+    }
+    Promise.resolve(result).then(value => guarded(() => settle(value)), error => guarded(() => fail(error)))
   }).then(fetched, rejected)
 
   host.begin(key, pending, options)
