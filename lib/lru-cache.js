@@ -1,10 +1,13 @@
 'use strict'
 
+/* eslint max-lines: off -- one class, because its hot methods read private fields: see docs/architecture.md */
+
 // LRUCache: a drop-in for the npm package lru-cache, over a Map that stays in V8 and a policy that lives in Rust.
 //
-// Each entry has a slot, a small integer: `#map` finds it, `#keys` and `#vals` hold what is in it, and `#m`, the ledger, is
-// the access log whose order is the LRU order (src/core/cache/recency.rs). A hit writes two numbers into the ledger and
-// crosses no boundary; Rust is asked when a segment of the log is full, and when a victim must be looked for further on.
+// Each entry has a slot, a small integer: `#map` finds it, `#keys` and `#vals` hold what is in it, `#m`, the ledger,
+// is the access log whose order is the LRU order (src/core/cache/recency.rs). A hit writes two numbers into the ledger
+// and crosses no boundary; Rust is asked when a segment of the log is full, and when a victim must be looked for in
+// the next.
 //
 // Two rules keep it sound whatever user callbacks do. The state is whole before a callback and after it. And a slot
 // whose `dispose` is running is *parked*: if it is removed or overwritten meanwhile, the parking is lifted, and the
@@ -119,7 +122,9 @@ class LRUCache {
   }
 
   static from (entries, options) {
-    if (typeof entries?.[Symbol.iterator] !== 'function') throw invalidType('entries', 'an iterable of [key, value]', entries)
+    if (typeof entries?.[Symbol.iterator] !== 'function') {
+      throw invalidType('entries', 'an iterable of [key, value]', entries)
+    }
     const cache = new this(options)
     // A cache gives its most recent entry first; the copy shall have the same order.
     for (const [key, value] of #map in entries ? entries.rentries() : entries) cache.set(key, value)
@@ -332,7 +337,7 @@ class LRUCache {
     const pending = this.#isPending(value)
     if (status && !pending) status.value = value
     const size = this.#sizeOf(key, value, o, pending)
-    if (this.#sized && ((this.maxEntrySize && size > this.maxEntrySize) || (this.#maxSize !== 0 && size > this.#maxSize))) {
+    if (this.#sized && (size > (this.maxEntrySize || Infinity) || size > (this.#maxSize || Infinity))) {
       this.#delete(key, 'set')
       if (status) {
         status.set = 'miss'
@@ -343,9 +348,11 @@ class LRUCache {
     if (ttl !== 0 && this.#expiry === null) this.#trackTtl()
     const now = this.#expiry === null ? 0 : this.#perf.now()
     let slot
+    let held
     let before
     // A callback may change the very entry that is being written: then look again.
     for (;;) {
+      held = before = undefined
       slot = this.#find(key)
       if (slot === undefined && this.#isCrowded(size)) {
         if (this.#silent) {
@@ -361,7 +368,7 @@ class LRUCache {
         this.#fill(slot, key, value, size)
         break
       }
-      const held = this.#vals[slot]
+      held = this.#vals[slot]
       before = this.#isPending(held) ? held.stale : held
       if (this.#replace(slot, value, size, now, noDisposeOnSet, resolving)) break
     }
@@ -376,7 +383,7 @@ class LRUCache {
     }
     if (status) {
       if (!pending) status.set = kind
-      if (kind === 'replace') status.oldValue = before
+      if (before !== undefined && held !== value) status.oldValue = before
       if (this.#sized) {
         status.entrySize = size
         status.totalCalculatedSize = this.#total
@@ -410,7 +417,7 @@ class LRUCache {
     if (this.#hooked) {
       this.#parked.push(slot)
       if (held !== value && !noDisposeOnSet && !disposing) this.#offer(slot, held, 'set', 'replaced', value, resolving)
-      while (this.#parked[this.#parked.length - 1] === slot && this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
+      while (this.#parked.at(-1) === slot && this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
       if (this.#parked.pop() === -1) return false
     } else {
       while (this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
@@ -434,10 +441,10 @@ class LRUCache {
       return isPosInt(this.backgroundFetchSize) ? this.backgroundFetchSize : 1
     }
     if (!sizeCalculation) {
-      if (size) throw invalidNumber("option 'size'", 'a positive integer', size)
-      throw invalidNumber("option 'size'", "a positive integer (or set 'sizeCalculation'), because this cache is bounded by size", size)
+      const takes = "a positive integer, because this cache is bounded by size and has no 'sizeCalculation'"
+      throw invalidNumber("option 'size'", takes, size)
     }
-    if (typeof sizeCalculation !== 'function') throw invalidType("option 'sizeCalculation'", 'a function', sizeCalculation)
+    checkFunction("option 'sizeCalculation'", sizeCalculation)
     const result = sizeCalculation(value, key)
     if (!isPosInt(result)) throw invalidNumber("what 'sizeCalculation' returns", 'a positive integer', result)
     return result
@@ -1139,8 +1146,9 @@ class LRUCache {
       return slot === undefined ? undefined : cache.#vals[slot]
     }
     internals.view = cache => ({
-      map: cache.#map, older: cache.#older ?? [], m: cache.#m, keys: cache.#keys, vals: cache.#vals, cap: cache.#cap, used: cache.#used,
-      free: cache.#free, size: cache.#size, max: cache.#max, maxSize: cache.#maxSize, total: cache.#total,
+      map: cache.#map, older: cache.#older ?? [], m: cache.#m, keys: cache.#keys, vals: cache.#vals, cap: cache.#cap,
+      used: cache.#used, free: cache.#free, size: cache.#size, max: cache.#max, maxSize: cache.#maxSize,
+      total: cache.#total,
       sizes: cache.#sizes, sized: cache.#sized, expiry: cache.#expiry, parked: cache.#parked, thrown: cache.#thrown,
       disposed: cache.#disposed, oldestFirst: () => cache.#slots(false), newestFirst: () => cache.#slots(true)
     })

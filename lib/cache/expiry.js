@@ -1,7 +1,7 @@
 'use strict'
 
-// When entries expire. JavaScript keeps, for each slot, when its time started and how long it lasts: a hit must be able to
-// tell at once. What is due next is found by a hierarchical timing wheel in Rust, and only where somebody needs to
+// When entries expire. JavaScript keeps, for each slot, when its time started and how long it lasts: a hit must be able
+// to tell at once. What is due next is found by a hierarchical timing wheel in Rust, and only where somebody needs to
 // know: for `ttlAutopurge`, and when room is needed and an expired entry should go before a fresh one.
 
 const native = require('../native')
@@ -66,7 +66,8 @@ class Expiry {
   isStale (slot, resolution) {
     const start = this.starts[slot]
     // NaN: no ttl; and no need to read the clock.
-    return start === start && this.now(resolution) - start > this.ttls[slot & this.mask] // eslint-disable-line no-self-compare
+    // eslint-disable-next-line no-self-compare
+    return start === start && this.now(resolution) - start > this.ttls[slot & this.mask]
   }
 
   hasTtl (slot) {

@@ -26,8 +26,9 @@ class PendingFetch {
 /**
  * Calls fetchMethod and puts a PendingFetch in the key's place.
  *
- * @param {object} host what of the cache a fetch needs: `call(key, stale, {signal, options, context})`, `holds(key, pending)`,
- *   `has(key)`, `begin(key, pending, options)`, `store(key, value, options, pending)`, `restore(key, pending)`, `remove(key)`
+ * @param {object} host what of the cache a fetch needs: `call(key, stale, {signal, options, context})`,
+ *   `holds(key, pending)`, `has(key)`, `begin(key, pending, options)`, `store(key, value, options, pending)`,
+ *   `restore(key, pending)`, `remove(key)`
  * @param {unknown} key
  * @param {unknown} stale the present value, or undefined
  * @param {object} options the completed fetch options; fetchMethod may change them, so they are read late
@@ -43,6 +44,9 @@ const startFetch = (host, key, stale, options, context) => {
   if (signal?.aborted) relay()
   else signal?.addEventListener('abort', relay, { signal: controller.signal })
 
+  // Whether fetchMethod has done all that it will do.
+  let over = false
+
   // No value comes: what was there before is there again.
   const abandon = () => {
     if (pending.stale !== undefined) host.restore(key, pending)
@@ -55,7 +59,7 @@ const startFetch = (host, key, stale, options, context) => {
     const keep = (allowStale || options.noDeleteOnFetchRejection) && (proceed || pending.stale !== undefined)
     if (host.holds(key, pending)) {
       // After an abort that may still bring a value, the slot goes on waiting for it.
-      if (keep && staleOnAbort) return given()
+      if (keep && staleOnAbort && !over) return given()
       if (keep) abandon()
       else host.remove(key)
     }
@@ -114,6 +118,7 @@ const startFetch = (host, key, stale, options, context) => {
   pending.promise = new Promise((resolve, reject) => {
     let settle = resolve
     let fail = reject
+    over = true
     const result = host.call(key, stale, { signal: controller.signal, options, context })
     // Registered after the call, because fetchMethod may still change the options.
     const onAbort = () => {
@@ -125,9 +130,12 @@ const startFetch = (host, key, stale, options, context) => {
     }
     if (controller.signal.aborted) onAbort()
     else controller.signal.addEventListener('abort', onAbort)
-    if (typeof result?.then !== 'function') return settle(result)
+    // After an abort a value is a late one, and the slot that it may go to does not hold this fetch yet.
+    if (typeof result?.then !== 'function' && !controller.signal.aborted) return settle(result)
+    over = false
     // What comes late is dealt with from here, where a throw would be nobody's.
     const guarded = act => {
+      over = true
       try {
         act()
       } catch (error) {

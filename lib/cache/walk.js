@@ -4,7 +4,8 @@
  * Visits slots in recency order, each once, whatever is read, written or deleted meanwhile.
  *
  * The first few are looked up by themselves, since many callers want only the first. Who goes on gets a list of all the
- * others as they are at that moment: a slot that was used meanwhile has moved, but is in it; one that was visited is left out.
+ * others as they are at that moment: a slot that was used meanwhile has moved, but is in it; one that was visited is
+ * left out.
  */
 
 const FIRST = 32
