@@ -625,7 +625,7 @@ class LRUCache {
   }
 
   #isShown (slot) {
-    return this.#m[slot] < VACANT && !this.#isPending(this.#vals[slot]) && (this.allowStale || !this.#isStale(slot))
+    return this.#m[slot] < VACANT && (this.allowStale || !this.#isStale(slot)) && !this.#isPending(this.#vals[slot])
   }
 
   #walk (newestFirst) {
