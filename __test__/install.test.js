@@ -11,15 +11,25 @@ const root = path.join(__dirname, '..')
 const addonName = addonFile(currentTarget())
 const builtAddon = path.join(root, 'lib', 'native', addonName)
 
+const makeFolder = () => fs.mkdtempSync(path.join(os.tmpdir(), 'heapwise-install-'))
+const removeFolder = name => fs.rmSync(name, { recursive: true, force: true })
+
 let folder
+let installedOnce
+
+beforeAll(() => {
+  folder = makeFolder()
+  installedOnce = makePackage()
+  expect(install(installedOnce, { cargo: makeCargo() }).status).toBe(0)
+})
+
+afterAll(() => removeFolder(path.dirname(installedOnce)))
 
 beforeEach(() => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwise-install-'))
+  folder = makeFolder()
 })
 
-afterEach(() => {
-  fs.rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => removeFolder(folder))
 
 function write (file, text, mode) {
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -76,19 +86,20 @@ function install (home, { cargo = path.join(folder, 'nothing', 'cargo'), args = 
   return { status, stdout, stderr }
 }
 
-function makeInstalled (options) {
-  const home = makePackage(options)
-  const cargo = makeCargo()
-  expect(install(home, { cargo }).status).toBe(0)
-  expect(callsOf(cargo)).toHaveLength(1)
-  return { home, cargo }
+// A package whose addon was compiled, and a cargo that was not called yet.
+function makeInstalled () {
+  const home = path.join(folder, 'heapwise')
+  fs.cpSync(installedOnce, home, { recursive: true, preserveTimestamps: true })
+  return { home, cargo: makeCargo() }
 }
 
 const nothingToDo = { status: 0, stdout: '', stderr: '' }
 
 test('with no addon it compiles in release mode with the locked dependencies', () => {
-  const { home, cargo } = makeInstalled()
-  expect(callsOf(cargo)[0]).toMatch(/^build --release --locked /)
+  const home = makePackage()
+  const cargo = makeCargo()
+  expect(install(home, { cargo }).status).toBe(0)
+  expect(callsOf(cargo)).toEqual([expect.stringMatching(/^build --release --locked /)])
   expect(fs.readFileSync(addonOf(home)).equals(fs.readFileSync(builtAddon))).toBe(true)
   expect(fs.readdirSync(path.dirname(addonOf(home))).sort()).toEqual([addonName.replace(/node$/, 'json'), addonName])
 })
@@ -133,7 +144,7 @@ test.each([
   const { status, stdout } = install(home, { cargo })
   expect(status).toBe(0)
   expect(stdout).toContain('was not built from these sources')
-  expect(callsOf(cargo)).toHaveLength(2)
+  expect(callsOf(cargo)).toHaveLength(1)
   expect(install(home)).toEqual(nothingToDo)
 })
 
@@ -163,13 +174,15 @@ test('--force compiles in any case', () => {
   const { status, stdout } = install(home, { cargo, args: ['--force'] })
   expect(status).toBe(0)
   expect(stdout).toBe('heapwise: compiling the native addon (asked for)\n')
-  expect(callsOf(cargo)).toHaveLength(2)
+  expect(callsOf(cargo)).toHaveLength(1)
 })
 
 test('what the compiler leaves stays in a clone, and goes where heapwise is a dependency', () => {
-  expect(fs.existsSync(path.join(makeInstalled().home, 'target'))).toBe(true)
-  fs.rmSync(path.join(folder, 'cargo.calls'))
-  expect(fs.existsSync(path.join(makeInstalled({ installed: true }).home, 'target'))).toBe(false)
+  for (const installed of [false, true]) {
+    const home = makePackage({ installed })
+    expect(install(home, { cargo: makeCargo() }).status).toBe(0)
+    expect(fs.existsSync(path.join(home, 'target'))).toBe(!installed)
+  }
 })
 
 describe('one line and exit code 1, and no file in lib/native,', () => {
