@@ -232,7 +232,6 @@ const scenario = ({ options = {}, operation = anyOperation, length = 60, every =
 const bulkScenario = scenario({ options: bulkOptions, operation: bulkOperation, length: 500, every: 20 })
 
 module.exports = {
-  scenario, bulkScenario, anyOf, call, callOptions, manner, setFields, getFields, fewKeys, value, settable, setOf, getOf,
-  hasOf, peekOf, deleteOf, memoOf, innerOf, simple, tick, iterate, forEach, find, flag, sometimes, maybe, callTtl, size,
-  validTtl, some
+  scenario, bulkScenario, anyOf, callOptions, manner, setFields, getFields, value, settable, setOf, getOf, hasOf,
+  peekOf, deleteOf, memoOf, some, simple, tick, iterate, forEach, find, assignOne, flag, sometimes, maybe, callTtl, size
 }

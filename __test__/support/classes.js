@@ -1,7 +1,7 @@
 'use strict'
 
 const { LRUCache: Oracle } = require('lru-cache')
-const { LRUCache: Subject } = require('../../lib/lru-cache.js')
+const { LRUCache: Subject } = require('../..')
 
 // The two sides of every differential test.
 module.exports = { Oracle, Subject }

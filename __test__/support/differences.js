@@ -9,15 +9,21 @@
 //   D12  before a set that needs room, expired entries are moved to the end that lru-cache evicts from
 //   flush  lru-cache keeps back the disposeAfter calls of what a set with noDisposeOnSet evicted, until some later
 //        operation happens to make them. heapwise makes them at the end of the set, and so the oracle is made to
+//   add    a value for a key that is there only because it is being fetched is an 'add' for both. heapwise starts its
+//        time to live, lru-cache with noUpdateTTL leaves that of the fetch
+//   stale  lru-cache forgets the stale value of a pending fetch that is deleted, cleared away or fails, without a
+//        call of dispose; heapwise disposes of it
 //   purge  lru-cache's purge timers count from the call and look at a debounced clock; heapwise purges when the entry
 //        has expired. So the oracle is purged by hand after each millisecond
 //
 // D5 (mutation during iteration), D8, D9 are in the drivers. D10: only heapwise gets frozen and odd options. D13: no
 // clock reads 0. D14: no `dispose` throws here; see lru-cache.callbacks-reenter.test.js.
 
+const { ANY } = require('./compare')
 const { Side, plainZero } = require('./side')
 
 const PLACEHOLDER = Symbol('stands for the old value')
+const PENDING = Symbol('stands for a fetch that begins')
 const ABSENT = Symbol('a key that is never there')
 
 const isPosInt = n => Number.isInteger(n) && n > 0
@@ -50,7 +56,10 @@ class Differences {
     this.omitted = []
     // Keys that made room as 'expire' (D12).
     this.gaveUp = new Set()
-    this.purging = false
+    // The reason that an own deletion stands for.
+    this.reason = undefined
+    // Whether the oracle's callbacks cannot tell in which order they would have come.
+    this.unordered = false
   }
 
   /** D6: the largest maxEntrySize that lru-cache handles well. */
@@ -83,7 +92,7 @@ class Differences {
   chargedSize (key, value, options) {
     if (isPosInt(options?.size)) return options.size
     const { cache } = this.oracle
-    if (this.internals().isBackgroundFetch(value)) return cache.backgroundFetchSize
+    if (value === PENDING) return cache.backgroundFetchSize
     const sizer = Side.bare(this.oracle, options?.sizeCalculation ?? cache.sizeCalculation)
     try {
       const size = sizer?.(value, key)
@@ -100,6 +109,7 @@ class Differences {
     const { cache } = this.oracle
     const inside = this.internals()
     const slot = inside.keyMap.get(key)
+    if (options !== undefined && this.isAwaited(key)) options.noUpdateTTL = false
     let size = 0
     if (inside.sizes !== undefined) {
       size = this.chargedSize(key, value, options)
@@ -118,6 +128,13 @@ class Differences {
       return
     }
     this.makeRoom(inside, slot, size)
+  }
+
+  /** Whether the key is there only because it is being fetched. */
+  isAwaited (key) {
+    const inside = this.internals()
+    const held = inside.valList[inside.keyMap.get(key)]
+    return inside.isBackgroundFetch(held) && held.__staleWhileFetching === undefined
   }
 
   /** D12. Which of several that expired in the same millisecond goes first is not promised: the subject decides. */
@@ -169,9 +186,11 @@ class Differences {
   rename (event) {
     const { name, args } = event
     if (args[0] === PLACEHOLDER) return undefined
+    // What was removed by `remove` though it held nothing.
+    if (this.reason === 'fetch' && args[0] === undefined && name !== 'metrics') return undefined
     if (name === 'metrics') {
       if (args[1].key === ABSENT) return undefined
-      if (this.purging && args[1].delete === 'delete') args[1].delete = 'expire'
+      if (this.reason !== undefined && args[1].delete === 'delete') args[1].delete = this.reason
       this.repairStatus(args[1])
     }
     if (name === 'insert' && this.anyOverwritten && Object.is(args[1], plainZero(this.overwritten))) {
@@ -189,8 +208,17 @@ class Differences {
         args[2] = 'expire'
       }
     }
-    if (this.purging && args[2] === 'delete') args[2] = 'expire'
+    if (this.reason !== undefined && args[2] === 'delete') args[2] = this.reason
     return event
+  }
+
+  /** A pending fetch is removed, and with it the stale value that it holds: heapwise disposes of that. */
+  dropStale (key, stale) {
+    const { cache } = this.oracle
+    for (const name of ['dispose', 'disposeAfter']) {
+      if (cache[name] !== undefined) this.oracle.record(name, stale, plainZero(key), ANY, 'on the cache', ANY)
+    }
+    this.unordered = true
   }
 
   /** D7: what the oracle noted of PLACEHOLDER. */
@@ -210,15 +238,20 @@ class Differences {
     const inside = this.internals()
     if (inside.autopurgeTimers === undefined) return
     const now = this.oracle.cache.perf.now()
-    this.purging = true
     for (const slot of this.order(inside)) {
       if (inside.ttls[slot] && inside.starts[slot] && now - inside.starts[slot] > inside.ttls[slot] &&
         !inside.isBackgroundFetch(inside.valList[slot])) {
-        this.oracle.cache.delete(inside.keyList[slot])
+        this.remove(inside.keyList[slot], 'expire')
       }
     }
-    this.purging = false
+  }
+
+  /** Deletes a key of the oracle for another reason. */
+  remove (key, reason) {
+    this.reason = reason
+    this.oracle.cache.delete(key)
+    this.reason = undefined
   }
 }
 
-module.exports = { Differences, PLACEHOLDER }
+module.exports = { Differences, PENDING }

@@ -3,7 +3,7 @@
 // How long the random tests run, and from which seed. HEAPWISE_RUNS is the number of runs of the largest property (the
 // others take a share of it; a soak sets it high), HEAPWISE_SEED repeats a run.
 
-const DEFAULT_RUNS = 1500
+const DEFAULT_RUNS = 1000
 
 const runs = Number(process.env.HEAPWISE_RUNS ?? DEFAULT_RUNS)
 const seed = Number(process.env.HEAPWISE_SEED ?? (Date.now() ^ (process.pid << 16)) | 0)

@@ -27,6 +27,8 @@ class Side {
     this.onFetch = undefined
     // Called for each recorded event; may rename it, or return undefined to drop it.
     this.filter = event => event
+    /** What a recorded value or an outcome stands for. */
+    this.reveal = value => value
     this.cache = new LRUCache(this.options(recipe, perf))
   }
 
@@ -44,7 +46,7 @@ class Side {
 
   record (name, ...args) {
     if (this.peeking) return
-    const event = this.filter({ name, args, at: this.now() })
+    const event = this.filter({ name, args: args.map(this.reveal), at: this.now() })
     if (event !== undefined) this.events.push(event)
   }
 
