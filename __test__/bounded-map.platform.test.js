@@ -43,7 +43,8 @@ describe.each([['max', {}], ['ttl', { ttl: 1e8 }]])('with %s', (_name, options) 
 
   test('inspect shows it as any subclass of Map', () => {
     const entries = [['a', 1], ['b', { c: undefined }]]
-    const plain = new (class BoundedMap extends Map {})(entries)
+    const { BoundedMap: Plain } = { BoundedMap: class extends Map {} }
+    const plain = new Plain(entries)
     const map = new BoundedMap(entries, { max: 10, ...options })
     expect(inspect(map)).toBe(inspect(plain))
     expect(inspect(map)).toMatch(/^BoundedMap\(2\) .*\{ 'a' => 1, 'b' => \{ c: undefined \} \}$/)
