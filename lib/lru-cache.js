@@ -1155,6 +1155,12 @@ class LRUCache {
   }
 }
 
+// Options come last and may be left out: lru-cache's functions do not count them in their length.
+for (const name of ['get', 'set', 'has', 'peek', 'find', 'fetch', 'forceFetch', 'memo']) {
+  const method = LRUCache.prototype[name]
+  Object.defineProperty(method, 'length', { value: method.length - 1 })
+}
+
 // A longer array becomes a dictionary to V8 when its length is set.
 const LONGEST_SET = 2 ** 25
 

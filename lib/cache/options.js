@@ -100,7 +100,7 @@ const readOptions = options => {
     throw invalidType("option 'perf'", 'an object with a now() method', perf)
   }
   checkMax(max)
-  if (maxSize) checkMaxSize(maxSize)
+  checkMaxSize(maxSize)
   if (maxEntrySize) posInt('maxEntrySize', maxEntrySize)
   if (sizeCalculation) {
     fn('sizeCalculation', sizeCalculation)
@@ -112,11 +112,11 @@ const readOptions = options => {
   fn('fetchMethod', fetchMethod)
   if (ttl) posInt('ttl', ttl)
   posInt('backgroundFetchSize', backgroundFetchSize)
-  checkBounded(max, maxSize || 0, ttl || 0)
+  checkBounded(max, maxSize, ttl || 0)
   return {
     max,
-    maxSize: maxSize || 0,
-    maxEntrySize: maxEntrySize || maxSize || 0,
+    maxSize,
+    maxEntrySize: maxEntrySize || maxSize,
     sizeCalculation: sizeCalculation || undefined,
     ttl: ttl || 0,
     ttlResolution: isPosInt(ttlResolution) || ttlResolution === 0 ? ttlResolution : 1,
