@@ -867,7 +867,7 @@ class LRUCache {
   }
 
   [inspect.custom] (depth, options, show = inspect) {
-    const name = `${this.constructor?.name ?? 'LRUCache'}(${this.#size})`
+    const name = `${this.constructor?.name || 'LRUCache'}(${this.#size})`
     if (depth < 0) return options.stylize(`[${name}]`, 'special')
     const { max, maxSize, ttl } = this
     const bounds = { ...(max && { max }), ...(maxSize && { maxSize }), ...(ttl && { ttl }) }
@@ -1044,7 +1044,11 @@ class LRUCache {
     const expiry = this.#expiry = new Expiry(this.#cap, this.#perf)
     if (!this.ttlAutopurge) return
     const self = new WeakRef(this)
-    expiry.autopurge(slot => self.deref()?.#expire(slot), this.#slots(false))
+    const purge = slot => {
+      const cache = self.deref()
+      if (cache !== undefined) cache.#expire(slot)
+    }
+    expiry.autopurge(purge, this.#slots(false))
   }
 
   #expire (slot) {
