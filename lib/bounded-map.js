@@ -39,9 +39,10 @@ const plainKey = key => key === 0 ? 0 : key
 const MapIteratorPrototype = Object.getPrototypeOf(new Map().entries())
 const { next } = MapIteratorPrototype
 
-function Given (object) {
+// Constructs nothing: it hands back what it is given, which so becomes the `this` of a class on top of it.
+const Given = /** @type {any} */ (function (object) {
   return object
-}
+})
 
 // A map with a ttl steps over expired entries. Its iterators are V8's own, with a `next` between them and their
 // prototype. An own `next` would not do: it makes V8 give up its fast iteration of all Maps in the process.
@@ -243,16 +244,20 @@ class BoundedMap extends Map {
   }
 
   entries () {
-    const entries = super.entries()
-    return this.#expires ? new FreshIterator(entries, this.#cache) : entries
+    return this.#expires ? this.#fresh() : super.entries()
   }
 
   keys () {
-    return this.#expires ? new FreshIterator(super.entries(), this.#cache, 0) : super.keys()
+    return this.#expires ? this.#fresh(0) : super.keys()
   }
 
   values () {
-    return this.#expires ? new FreshIterator(super.entries(), this.#cache, 1) : super.values()
+    return this.#expires ? this.#fresh(1) : super.values()
+  }
+
+  /** @returns {any} */
+  #fresh (only = undefined) {
+    return new FreshIterator(super.entries(), this.#cache, only)
   }
 
   forEach (callback, thisArg = undefined) {

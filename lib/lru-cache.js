@@ -326,7 +326,7 @@ class LRUCache {
     return this
   }
 
-  /** @param {PendingFetch} [resolving] the fetch whose value this is */
+  /** @param {InstanceType<typeof PendingFetch>} [resolving] the fetch whose value this is */
   #put (key, value, o, status, resolving) {
     if (value === undefined) {
       if (status) status.set = 'deleted'

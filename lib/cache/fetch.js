@@ -26,12 +26,12 @@ class PendingFetch {
 /**
  * Calls fetchMethod and puts a PendingFetch in the key's place.
  *
- * @param {object} host what of the cache a fetch needs: `call(key, stale, {signal, options, context})`,
+ * @param {Record<string, any>} host what of the cache a fetch needs: `call(key, stale, {signal, options, context})`,
  *   `holds(key, pending)`, `has(key)`, `begin(key, pending, options)`, `store(key, value, options, pending)`,
  *   `restore(key, pending)`, `remove(key)`
  * @param {unknown} key
  * @param {unknown} stale the present value, or undefined
- * @param {object} options the completed fetch options; fetchMethod may change them, so they are read late
+ * @param {Record<string, any>} options the completed fetch options; fetchMethod may change them, so they are read late
  * @param {unknown} context
  */
 const startFetch = (host, key, stale, options, context) => {
