@@ -430,7 +430,7 @@ class LRUCache {
     return true
   }
 
-  #sizeOf (key, value, { size = 0, sizeCalculation = this.sizeCalculation }, pending) {
+  #sizeOf (key, value, { size, sizeCalculation = this.sizeCalculation }, pending) {
     if (!this.#sized) {
       if (!size && !sizeCalculation) return 0
       throw invalidUse("'size' and 'sizeCalculation' need a cache with 'maxSize' or 'maxEntrySize'")
