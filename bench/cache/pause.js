@@ -9,7 +9,7 @@ const { contenders } = require('./contenders')
 
 // The collector's work while a full cache churns, of one contender in this process: each set makes a new key and a new
 // value and evicts an entry, as in a server. Every collection is counted: an observer is handed them in batches.
-async function churn ({ contender: wanted, entries }) {
+async function churn ({ contender: wanted, entries, quick }) {
   const contender = contenders.find(({ name }) => name === wanted)
   const cache = contender.create(await contender.load(), entries)
   const bounded = contender.name === 'Map' ? '; if (cache.size > max) cache.delete(oldest.next().value)' : ''
@@ -35,7 +35,7 @@ async function churn ({ contender: wanted, entries }) {
   })
   await turn()
   observer.observe({ entryTypes: ['gc'] })
-  const sets = 4 * entries
+  const sets = quick ? 4 * entries : Math.max(4 * entries, 1e6)
   const start = process.cpuUsage()
   await go(entries + sets)
   const { user, system } = process.cpuUsage(start)

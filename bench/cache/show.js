@@ -27,6 +27,8 @@ function showSummary (results) {
   const lost = []
   let compared = 0
   for (const { row, keys, entries, measure, ratios } of results) {
+    // How far a process grew says more about when its collector last ran.
+    if (measure.startsWith('rss')) continue
     for (const [name, against] of Object.entries(ratios)) {
       for (const [peer, { median, least, most }] of Object.entries(against)) {
         if (!exact.has(peer) || peer === 'control') continue
