@@ -980,6 +980,7 @@ class LRUCache {
   }
 
   #grow () {
+    const now = this.#expiry === null ? 0 : this.#perf.now()
     const from = this.#cap
     const wish = from === 0 ? 16 : from < 1024 ? from * 4 : from * 2
     // Straight to the bound where it is near: V8 would round a small step up.
@@ -996,8 +997,8 @@ class LRUCache {
       this.#sizes = sizes
     }
     this.#cap = cap
-    this.#expiry?.grow(cap)
     this.#reload()
+    this.#expiry?.grow(cap, now)
   }
 
   #vacate (slot) {

@@ -207,8 +207,8 @@ class Expiry {
     }
   }
 
-  /** Room for more slots. */
-  grow (cap) {
+  /** Room for more slots. `now` is the clock's time: this is no moment to call it, for it may be the user's. */
+  grow (cap, now) {
     const starts = new Float64Array(cap + 1).fill(NaN)
     starts.set(this.starts.subarray(0, this.cap))
     if (this.mask !== 0) {
@@ -218,7 +218,8 @@ class Expiry {
     }
     if (this.wheel !== null) {
       const wheel = new Uint32Array(native.wheelLength(cap))
-      native.wheelGrow(this.wheel, wheel, cap, starts, this.ttls, this.perf.now())
+      native.wheelGrow(this.wheel, wheel, cap, starts, this.ttls, now)
+      if (now > this.passed) this.passed = now
       this.wheel = wheel
     }
     this.starts = starts

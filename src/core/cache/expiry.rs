@@ -232,7 +232,9 @@ impl<'a> Wheel<'a> {
         }
         // Back to where this wheel stands: what has expired and waits here is then not late there, and needs no sorting.
         to.set_tick(self.tick())?;
-        to.follow(&times)?;
+        if times.tick < self.tick() {
+            to.follow(&times)?;
+        }
         for slot in 0..self.cap as u32 {
             if self.prev(slot)? != 0
                 && let Some(at) = times.of(slot)?
