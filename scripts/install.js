@@ -145,7 +145,14 @@ function install (force) {
   const cargo = process.env.CARGO || 'cargo'
   requireCargo(cargo, reason)
   console.log(`heapwise: compiling the native addon (${reason})`)
-  const bytes = fs.readFileSync(compile(cargo, target))
+  let bytes
+  try {
+    bytes = fs.readFileSync(compile(cargo, target))
+  } catch (error) {
+    // Another install at the same time was first, and has cleared away what the compiler leaves.
+    if (reasonToCompile(addon, note, sources, false) === null) return
+    throw error
+  }
   writeWhole(addon, bytes)
   writeWhole(note, `${JSON.stringify({ sources, addon: hashOf(bytes) }, null, 2)}\n`)
   const failure = loadFailure(addon)
