@@ -450,6 +450,10 @@ class LRUCache {
     return result
   }
 
+  #isBeyond () {
+    return (this.#max !== 0 && this.#size > this.#max) || (this.#maxSize !== 0 && this.#total > this.#maxSize)
+  }
+
   #isCrowded (size) {
     return (this.#max !== 0 && this.#size >= this.#max) || (this.#maxSize !== 0 && this.#total + size > this.#maxSize)
   }
@@ -524,7 +528,7 @@ class LRUCache {
       return
     }
     for (const slot of this.#slots(false)) {
-      if (this.#m[slot] < VACANT) this.#discard(slot, 'delete')
+      if (this.#isTaken(slot)) this.#discard(slot, 'delete')
     }
     if (this.#size === 0) this.#reset()
     this.#settle()
@@ -544,11 +548,17 @@ class LRUCache {
   purgeStale () {
     if (this.#expiry === null) return false
     let purged = false
+    let thrown = null
     for (const slot of this.#slots(false)) {
-      if (this.#m[slot] >= VACANT || !this.#isStale(slot)) continue
-      this.#delete(this.#keys[slot], 'expire')
+      if (!this.#isTaken(slot) || !this.#isStale(slot)) continue
       purged = true
+      try {
+        this.#delete(this.#keys[slot], 'expire')
+      } catch (error) {
+        thrown ??= { error }
+      }
     }
+    if (thrown !== null) throw thrown.error
     return purged
   }
 
@@ -563,9 +573,8 @@ class LRUCache {
     this.#max = max
     this.#maxSize = maxSize
     const now = this.#expiry === null ? 0 : this.#perf.now()
-    while (this.#size > 0 && ((max !== 0 && this.#size > max) || (maxSize !== 0 && this.#total > maxSize))) {
-      this.#evictOne(now, -1)
-    }
+    // The bounds may be changed again by a callback.
+    while (this.#size > 0 && this.#isBeyond()) this.#evictOne(now, -1)
     this.#settle()
     return this
   }
@@ -625,7 +634,7 @@ class LRUCache {
   }
 
   #isShown (slot) {
-    return this.#m[slot] < VACANT && (this.allowStale || !this.#isStale(slot)) && !this.#isPending(this.#vals[slot])
+    return this.#isTaken(slot) && (this.allowStale || !this.#isStale(slot)) && !this.#isPending(this.#vals[slot])
   }
 
   #walk (newestFirst) {
@@ -636,7 +645,7 @@ class LRUCache {
   #visit (newestFirst, fn) {
     const walk = this.#walk(newestFirst)
     for (let slot; (slot = walk.next()) !== -1;) {
-      if (this.#m[slot] >= VACANT || !(this.allowStale || !this.#isStale(slot))) continue
+      if (!this.#isTaken(slot) || !(this.allowStale || !this.#isStale(slot))) continue
       const value = this.#valueAt(slot)
       if (value !== undefined && fn(value, this.#keys[slot])) return true
     }
@@ -788,13 +797,18 @@ class LRUCache {
       begin: (key, pending, options) => {
         const slot = this.#find(key)
         if (slot === undefined) {
+          // fetchMethod may have removed what was there.
+          pending.stale = undefined
           this.#put(key, pending, { ...options, status: undefined }, undefined)
           return
         }
         // In place, and without being used: it is the value that is used, once it is here.
         const held = this.#vals[slot]
         this.#vals[slot] = pending
-        if (held instanceof PendingFetch) {
+        if (this.#lift(slot)) {
+          // Its dispose is running: the value is as good as gone.
+          pending.stale = undefined
+        } else if (held instanceof PendingFetch) {
           pending.stale = held.stale
           held.abort('replaced')
         } else {
@@ -1053,7 +1067,7 @@ class LRUCache {
   }
 
   #expire (slot) {
-    if (this.#m[slot] < VACANT) this.#delete(this.#keys[slot], 'expire')
+    if (this.#isTaken(slot)) this.#delete(this.#keys[slot], 'expire')
   }
 
   #isStale (slot) {
@@ -1082,6 +1096,12 @@ class LRUCache {
     if (reason === 'evict') this.#evicted++
     else if (reason === 'set') this.#replaced++
     else this.#dropped[reason]++
+  }
+
+  // Whether a slot that was noted down before some callback holds an entry. It may not even be there any more: the
+  // cache may have been cleared meanwhile, and begun again with fewer.
+  #isTaken (slot) {
+    return slot < this.#used && this.#m[slot] < VACANT
   }
 
   // Ends the parking of a slot, if it is parked: whoever parked it will see that it is no longer theirs.
