@@ -12,8 +12,8 @@ describe('caches in worker threads', () => {
   test('several at once work and stay consistent', async () => {
     const workers = [1, 2, 3, 4].map(seed => start({ seed, rounds: 5 }))
     const results = await Promise.all(workers.map(async worker => {
-      const [sets] = await once(worker, 'message')
-      const [code] = await once(worker, 'exit')
+      // Together: both can come in one go.
+      const [[sets], [code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
       return { sets, code }
     }))
     for (const { sets, code } of results) {
