@@ -30,6 +30,8 @@ const NO_SLOT = 0x7fffffff
 const EMPTY = new Uint32Array(0)
 const mapDelete = Map.prototype.delete
 const NO_OPTIONS = Object.freeze({})
+// How often in one operation a `dispose` may undo what it was called for, before it is not asked any more.
+const PATIENCE = 100
 
 const checkFunction = (name, value) => {
   if (typeof value !== 'function') throw invalidType(name, 'a function', value)
@@ -122,7 +124,7 @@ class LRUCache {
   }
 
   static from (entries, options) {
-    if (typeof entries?.[Symbol.iterator] !== 'function') {
+    if (typeof entries !== 'object' || typeof entries?.[Symbol.iterator] !== 'function') {
       throw invalidType('entries', 'an iterable of [key, value]', entries)
     }
     const cache = new this(options)
@@ -189,7 +191,8 @@ class LRUCache {
     if (status) this.#reportTtl(status, slot)
     if (!this.#isStale(slot)) {
       if (status) status.get = pending ? 'fetching' : 'hit'
-      this.#touch(slot)
+      // Unless the clock has removed it.
+      if (this.#isTaken(slot)) this.#touch(slot)
       if (this.#expiry !== null && (o.updateAgeOnGet === undefined ? this.updateAgeOnGet : o.updateAgeOnGet)) {
         this.#expiry.refresh(slot)
       }
@@ -333,16 +336,15 @@ class LRUCache {
       this.delete(key)
       return
     }
-    const { ttl = this.ttl, noDisposeOnSet = this.noDisposeOnSet, noUpdateTTL = this.noUpdateTTL } = o
+    const { ttl = this.ttl, noDisposeOnSet = this.noDisposeOnSet, noUpdateTTL = this.noUpdateTTL, start } = o
+    // What is no number throws here, where nothing has changed yet.
+    const life = +ttl
+    const from = start === undefined ? start : +start
     const pending = this.#isPending(value)
     if (status && !pending) status.value = value
     const size = this.#sizeOf(key, value, o, pending)
     if (this.#sized && (size > (this.maxEntrySize || Infinity) || size > (this.#maxSize || Infinity))) {
-      this.#delete(key, 'set')
-      if (status) {
-        status.set = 'miss'
-        status.maxEntrySizeExceeded = true
-      }
+      this.#refuse(key, status)
       return
     }
     if (ttl !== 0 && this.#expiry === null) this.#trackTtl()
@@ -350,18 +352,24 @@ class LRUCache {
     let slot
     let held
     let before
+    let patience = PATIENCE
     // A callback may change the very entry that is being written: then look again.
     for (;;) {
       held = before = undefined
       slot = this.#find(key)
       if (slot === undefined && this.#isCrowded(size)) {
-        if (this.#silent) {
+        if (this.#silent && !metrics.hasSubscribers) {
           slot = this.#recycle(now)
           this.#fill(slot, key, value, 0)
           break
         }
-        do this.#evictOne(now, -1); while (this.#size > 0 && this.#isCrowded(size))
-        if (this.#hooked) slot = this.#find(key)
+        while (this.#size > 0 && this.#isCrowded(size)) if (!this.#evictOne(now, -1, patience < 0)) patience--
+        slot = this.#find(key)
+      }
+      // A callback may have lowered the bound.
+      if (this.#maxSize !== 0 && size > this.#maxSize) {
+        this.#refuse(key, status)
+        return
       }
       if (slot === undefined) {
         slot = this.#take()
@@ -370,11 +378,11 @@ class LRUCache {
       }
       held = this.#vals[slot]
       before = this.#isPending(held) ? held.stale : held
-      if (this.#replace(slot, value, size, now, noDisposeOnSet, resolving)) break
+      if (this.#replace(slot, value, size, now, noDisposeOnSet, resolving, patience-- < 0)) break
     }
     const kind = before === undefined ? 'add' : before === value ? 'update' : 'replace'
     if (this.#expiry !== null) {
-      if (!noUpdateTTL || before === undefined) this.#expiry.set(slot, ttl, o.start === undefined ? now : o.start)
+      if (!noUpdateTTL || before === undefined) this.#expiry.set(slot, life, from === undefined ? now : from)
       else this.#expiry.keep(slot)
     }
     if (!pending) {
@@ -394,6 +402,14 @@ class LRUCache {
     if (!this.#silent) this.#settle()
   }
 
+  // The value is too large: what its key had is gone as well.
+  #refuse (key, status) {
+    this.#delete(key, 'set')
+    if (!status) return
+    status.set = 'miss'
+    status.maxEntrySizeExceeded = true
+  }
+
   // Makes a free slot the key's.
   #fill (slot, key, value, size) {
     this.#size++
@@ -409,18 +425,35 @@ class LRUCache {
   }
 
   // Puts `value` in place of what the slot holds. False if callbacks changed the slot meanwhile.
-  #replace (slot, value, size, now, noDisposeOnSet, resolving) {
+  #replace (slot, value, size, now, noDisposeOnSet, resolving, forced) {
     const held = this.#vals[slot]
+    const key = this.#keys[slot]
     this.#touch(slot)
     // Parked already: this is its own dispose, setting it anew. The value it was called for is dealt with.
     const disposing = this.#lift(slot)
-    if (this.#hooked) {
+    if (this.#hooked || metrics.hasSubscribers) {
       this.#parked.push(slot)
-      if (held !== value && !noDisposeOnSet && !disposing) this.#offer(slot, held, 'set', 'replaced', value, resolving)
-      while (this.#parked.at(-1) === slot && this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
+      if (held !== value && !noDisposeOnSet && !disposing && !forced) {
+        this.#offer(slot, held, 'set', 'replaced', value, resolving)
+      }
+      // Set to the same value in its own dispose: nothing has changed.
+      if (this.#parked.at(-1) === -1 && this.#find(key) === slot && this.#vals[slot] === held) {
+        this.#parked[this.#parked.length - 1] = slot
+      }
+      let patience = PATIENCE
+      while (this.#parked.at(-1) === slot && this.#isCrowdedWith(slot, size)) {
+        // A callback may have lowered the bound until nothing helps.
+        if (size > this.#maxSize) {
+          this.#parked.pop()
+          this.#vacate(slot)
+          this.#replaced++
+          return false
+        }
+        if (!this.#evictOne(now, slot, forced || patience < 0)) patience--
+      }
       if (this.#parked.pop() === -1) return false
     } else {
-      while (this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot)
+      while (this.#isCrowdedWith(slot, size)) this.#evictOne(now, slot, false)
     }
     if (this.#sized) {
       this.#total += size - this.#sizes[slot]
@@ -463,15 +496,23 @@ class LRUCache {
     return this.#maxSize !== 0 && this.#total - this.#sizes[slot] + size > this.#maxSize
   }
 
-  // Gives up one entry, not the one in the slot `except`.
-  #evictOne (now, except) {
+  // Gives up one entry, not the one in the slot `except`. False if its dispose changed that; `forced`: it is not asked.
+  #evictOne (now, except, forced) {
     const expired = this.#expiry === null ? -1 : this.#expiredVictim(now, except)
     if (expired !== -1) {
-      if (metrics.hasSubscribers) this.#publishDelete(this.#keys[expired], 'expire')
-      this.#discard(expired, 'expire')
-    } else {
-      this.#discard(this.#victim(), 'evict')
+      const key = this.#keys[expired]
+      const gone = this.#discard(expired, 'expire', forced)
+      // Afterwards: whoever listens may change the cache.
+      if (metrics.hasSubscribers) this.#publishDelete(key, 'expire')
+      return gone
     }
+    let slot = this.#victim()
+    // Callbacks have used all others since.
+    if (slot === except && this.#size > 1) {
+      this.#touch(slot)
+      slot = this.#victim()
+    }
+    return this.#discard(slot, 'evict', forced)
   }
 
   // As evictOne, where nobody needs to be told; the slot is not freed but given to the next entry.
@@ -481,7 +522,6 @@ class LRUCache {
       slot = this.#victim()
       this.#evicted++
     } else {
-      if (metrics.hasSubscribers) this.#publishDelete(this.#keys[slot], 'expire')
       this.#dropped.expire++
     }
     this.#unmap(this.#keys[slot])
@@ -527,8 +567,12 @@ class LRUCache {
       this.#reset()
       return
     }
-    for (const slot of this.#slots(false)) {
-      if (this.#isTaken(slot)) this.#discard(slot, 'delete')
+    // Its key too: a callback may have given the slot to another entry, which stays.
+    const slots = this.#slots(false)
+    const keys = Array.from(slots, slot => this.#keys[slot])
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]
+      if (this.#isTaken(slot) && Object.is(this.#keys[slot], keys[i])) this.#discard(slot, 'delete')
     }
     if (this.#size === 0) this.#reset()
     this.#settle()
@@ -572,9 +616,12 @@ class LRUCache {
     if (this.maxEntrySize === this.#maxSize) this.maxEntrySize = maxSize || this.maxEntrySize
     this.#max = max
     this.#maxSize = maxSize
+    // The short way of `set` takes size === max for full.
+    if (max === 0) this.#plain = false
     const now = this.#expiry === null ? 0 : this.#perf.now()
     // The bounds may be changed again by a callback.
-    while (this.#size > 0 && this.#isBeyond()) this.#evictOne(now, -1)
+    let patience = PATIENCE
+    while (this.#size > 0 && this.#isBeyond()) if (!this.#evictOne(now, -1, patience < 0)) patience--
     this.#settle()
     return this
   }
@@ -695,11 +742,22 @@ class LRUCache {
   }
 
   load (entries) {
-    this.clear()
-    for (const [key, entry] of entries) {
-      const o = entry.start ? { ...entry, start: this.#perf.now() - (Date.now() - entry.start) } : entry
-      this.#put(key, entry.value, o, entry.status)
+    let thrown = null
+    try {
+      this.clear()
+    } catch (error) {
+      // All is gone nevertheless, so what is to come instead shall come.
+      thrown = { error }
     }
+    try {
+      for (const [key, entry] of entries) {
+        const o = entry.start ? { ...entry, start: this.#perf.now() - (Date.now() - entry.start) } : entry
+        this.#put(key, entry.value, o, entry.status)
+      }
+    } catch (error) {
+      thrown ??= { error }
+    }
+    if (thrown !== null) throw thrown.error
   }
 
   // ---- fetch and memo
@@ -763,7 +821,7 @@ class LRUCache {
     if (slot !== undefined && !stale && !forceRefresh) {
       if (status) status.fetch = 'hit'
       this.#hits++
-      this.#touch(slot)
+      if (this.#isTaken(slot)) this.#touch(slot)
       if (updateAgeOnGet) this.#expiry?.refresh(slot)
       if (status) this.#reportTtl(status, slot)
       return held
@@ -1085,17 +1143,22 @@ class LRUCache {
 
   // ---- callbacks
 
-  // Removes the slot's entry, having told whom it concerns.
-  #discard (slot, reason) {
+  // Removes the slot's entry, having told whom it concerns. False if that changed it: it may be there still.
+  #discard (slot, reason, forced = false) {
     if (!this.#lift(slot) && this.#hooked) {
+      const held = this.#vals[slot]
+      const key = this.#keys[slot]
       this.#parked.push(slot)
-      this.#offer(slot, this.#vals[slot], reason, reason === 'evict' ? 'evicted' : 'deleted')
-      if (this.#parked.pop() === -1) return
+      if (!forced) this.#offer(slot, held, reason, reason === 'evict' ? 'evicted' : 'deleted')
+      else if (this.#isPending(held)) held.abort('evicted')
+      if (this.#parked.pop() === -1 &&
+          (reason !== 'evict' || this.#find(key) !== slot || this.#vals[slot] !== held)) return false
     }
     this.#vacate(slot)
     if (reason === 'evict') this.#evicted++
     else if (reason === 'set') this.#replaced++
     else this.#dropped[reason]++
+    return true
   }
 
   // Whether a slot that was noted down before some callback holds an entry. It may not even be there any more: the

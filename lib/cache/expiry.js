@@ -107,7 +107,7 @@ class Expiry {
   /** Starts the slot's time anew. */
   refresh (slot) {
     const start = this.starts[slot]
-    if (Number.isNaN(start)) return
+    if (start === undefined || Number.isNaN(start)) return
     const ttl = this.ttls[slot & this.mask]
     this.starts[slot] = this.perf.now()
     this.moved(slot, start + ttl, this.starts[slot] + ttl)

@@ -23,6 +23,9 @@ class PendingFetch {
   }
 }
 
+// Made here, and not in startFetch: a signal may outlive the cache, and must not keep what a closure there would see.
+const relayOf = (signal, controller) => () => controller.abort(signal.reason)
+
 /**
  * Calls fetchMethod and puts a PendingFetch in the key's place.
  *
@@ -40,12 +43,13 @@ const startFetch = (host, key, stale, options, context) => {
   const { signal } = options
   const { status } = options
 
-  const relay = () => controller.abort(signal.reason)
+  const relay = relayOf(signal, controller)
   if (signal?.aborted) relay()
   else signal?.addEventListener('abort', relay, { signal: controller.signal })
 
   // Whether fetchMethod has done all that it will do.
   let over = false
+  let onAbort
 
   // No value comes: what was there before is there again.
   const abandon = () => {
@@ -76,6 +80,7 @@ const startFetch = (host, key, stale, options, context) => {
   // `late`: the promise was settled by an abort before, and this is the value that came all the same.
   const fetched = (value, late = false) => {
     const { aborted } = controller.signal
+    if (over) controller.signal.removeEventListener('abort', onAbort)
     const ignoreAbort = options.ignoreFetchAbort && value !== undefined
     if (options.status) {
       if (aborted && !late) {
@@ -107,6 +112,7 @@ const startFetch = (host, key, stale, options, context) => {
   }
 
   const rejected = error => {
+    if (over) controller.signal.removeEventListener('abort', onAbort)
     if (options.status) {
       options.status.fetchRejected = true
       options.status.fetchError = error
@@ -121,7 +127,7 @@ const startFetch = (host, key, stale, options, context) => {
     over = true
     const result = host.call(key, stale, { signal: controller.signal, options, context })
     // Registered after the call, because fetchMethod may still change the options.
-    const onAbort = () => {
+    onAbort = () => {
       if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return
       resolve(undefined)
       if (!options.allowStaleOnFetchAbort) return
