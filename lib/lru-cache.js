@@ -291,7 +291,10 @@ class LRUCache {
     if (slot === undefined && (this.#older === null || (slot = this.#findOlder(key)) === undefined)) {
       // As #recycle and #fill do: written out, because V8 would not inline them all.
       if (this.#size === this.#max) {
-        slot = this.#victim()
+        const m = this.#m
+        const at = this.#tail
+        if (at < this.#tailEnd && m[slot = m[at]] === at) this.#tail = at + 1
+        else slot = this.#victim()
         if (!this.#map.delete(this.#keys[slot])) this.#unmapOlder(this.#keys[slot])
         if (this.#mirror !== null) mapDelete.call(this.#mirror, this.#keys[slot])
         this.#evicted++
