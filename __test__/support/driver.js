@@ -356,7 +356,7 @@ class Driver {
     this.compareVisited(what, { visited, staying, initial, mutations, byValue })
   }
 
-  /** An iteration reads the debounced clock where something can expire. The oracle, which does not iterate, must too. */
+  /** An iteration reads the debounced clock where something can expire. So must the oracle, which does not iterate. */
   readClocks () {
     for (const { cache } of this.sides) {
       for (const [key] of cache.dump()) cache.getRemainingTTL(key)
