@@ -109,7 +109,8 @@ function plan (chosen) {
   one('memory', 1e4, [1e6], taking)
   one('memory', 1e4, [1e6], taking.filter(({ ttl }) => ttl), { ttl: true })
   one('pause', 2e4, [1e6], taking)
-  one('huge', 1e4, [9e6, 12e6], taking.filter(({ name }) => !['BoundedMap', 'Map'].includes(name)), { keys: 'integer', heapMb: 8192 })
+  const strict = taking.filter(({ name }) => !['BoundedMap', 'Map'].includes(name))
+  one('huge', 1e4, [9e6, 12e6], strict, { keys: 'integer', heapMb: 8192 })
   return cells
 }
 
