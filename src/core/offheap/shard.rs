@@ -1,0 +1,1030 @@
+//! One shard: exact LRU by the `lru` crate over entries in an arena, within a budget in bytes.
+//!
+//! The `lru` crate's table holds [`Entry`]s of 8 bytes: where the entry lies, and 32 bits of its key's hash. So its nodes
+//! have 24 bytes, its table is rehashed without looking into the arena, and since only the node knows where an entry lies, an
+//! entry can be moved. Keys are compared through [`Probe`]: the table finds candidates by hash, the probe looks at their bytes.
+//!
+//! What counts against the budget, at every moment: the words of the arena that have been written, a list node for each
+//! entry, the hash table as measured at the allocator, and [`BASE`]. (While the table grows, the old one is there beside
+//! the new one; the arena makes room right afterwards.)
+
+use std::borrow::Borrow;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lru::LruCache;
+
+use super::arena::{Arena, Block, MAX_BLOCK};
+use super::clock::{Clock, MAX_TIME};
+use super::entry::{self, Expiry, Key, Value};
+use crate::core::alloc::{self, footprint};
+use crate::core::sync::Mutex;
+
+/// What a shard takes besides arena, nodes and table: its own fields, the lists of the arena, the smallest tables. Bytes.
+pub const BASE: usize = 6 * 1024;
+/// The least budget of a shard, in bytes.
+pub const MIN_BUDGET: usize = 64 * 1024;
+/// The largest budget of a shard, in bytes: what the arena can address.
+pub const MAX_BUDGET: usize = MAX_BLOCK as usize * 8;
+
+/// A list node of the `lru` crate: an `Entry` and two pointers.
+const NODE: usize = footprint(24);
+/// Evictions for one insertion, after which a fragmented arena is compacted instead.
+const PATIENCE: u32 = 8;
+
+/// What an entry is for the `lru` crate: where it lies (0: nowhere), and part of its hash.
+#[derive(Debug)]
+struct Entry {
+    at: Cell<u32>,
+    hash: u32,
+}
+
+/// What can be asked for in the table: an entry that is there, or one by what it is.
+trait Probe {
+    fn hash(&self) -> u32;
+    fn entry(&self) -> Option<&Entry>;
+    fn is(&self, entry: &Entry) -> bool;
+}
+
+impl Probe for Entry {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+    fn entry(&self) -> Option<&Entry> {
+        Some(self)
+    }
+    fn is(&self, entry: &Entry) -> bool {
+        self.at == entry.at
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Entry {}
+
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.hash);
+    }
+}
+
+impl<'a> Borrow<dyn Probe + 'a> for Entry {
+    fn borrow(&self) -> &(dyn Probe + 'a) {
+        self
+    }
+}
+
+impl Hash for dyn Probe + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(Probe::hash(self));
+    }
+}
+
+impl PartialEq for dyn Probe + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.entry(), other.entry()) {
+            (_, Some(entry)) => self.is(entry),
+            (Some(entry), None) => other.is(entry),
+            (None, None) => false,
+        }
+    }
+}
+
+impl Eq for dyn Probe + '_ {}
+
+/// Finds an entry by its key, and notes where it lies.
+struct ByKey<'a> {
+    hash: u32,
+    key: Key<'a>,
+    words: &'a [u64],
+    found: Cell<u32>,
+}
+
+impl Probe for ByKey<'_> {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+    fn entry(&self) -> Option<&Entry> {
+        None
+    }
+    #[inline]
+    fn is(&self, entry: &Entry) -> bool {
+        let at = entry.at.get();
+        let same = entry.hash == self.hash && entry::key(self.words, at) == self.key;
+        if same {
+            self.found.set(at);
+        }
+        same
+    }
+}
+
+/// Finds an entry by where it lies, and writes down where it lies from now on.
+struct Moved {
+    hash: u32,
+    from: u32,
+    to: u32,
+}
+
+impl Probe for Moved {
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+    fn entry(&self) -> Option<&Entry> {
+        None
+    }
+    fn is(&self, entry: &Entry) -> bool {
+        let same = entry.at.get() == self.from;
+        if same {
+            entry.at.set(self.to);
+        }
+        same
+    }
+}
+
+/// The hash is made before, with a secret seed. The table takes its lowest bits for the place and its highest for the tag.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ready;
+
+#[derive(Debug, Default)]
+struct ReadyHasher(u64);
+
+impl BuildHasher for Ready {
+    type Hasher = ReadyHasher;
+    fn build_hasher(&self) -> ReadyHasher {
+        ReadyHasher(0)
+    }
+}
+
+impl Hasher for ReadyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = u64::from(hash) << 32 | u64::from(hash);
+    }
+}
+
+/// Why an entry was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// To make room.
+    Size,
+    /// Its time was over.
+    Expired,
+}
+
+/// Keys of entries that were given up, the newest `max` of them, until somebody asks.
+#[derive(Debug)]
+pub struct EvictedKeys {
+    queue: VecDeque<(Reason, u8, Box<[u8]>)>,
+    max: usize,
+    dropped: u64,
+}
+
+impl EvictedKeys {
+    /// A queue of at most `max` keys.
+    pub fn new(max: usize) -> Self {
+        Self { queue: VecDeque::new(), max, dropped: 0 }
+    }
+
+    fn push(&mut self, reason: Reason, key: Key<'_>) {
+        if self.queue.len() >= self.max {
+            self.queue.pop_front();
+            self.dropped += 1;
+        }
+        self.queue.push_back((reason, key.kind, key.bytes.into()));
+    }
+
+    /// The oldest key, with its kind and why it was given up.
+    pub fn pop(&mut self) -> Option<(Reason, u8, Box<[u8]>)> {
+        self.queue.pop_front()
+    }
+
+    /// How many keys were pushed out by newer ones before anybody asked.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// What all shards of a store share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Seeded by the operating system: SipHash-1-3, so that keys cannot be chosen to collide.
+    pub hasher: RandomState,
+    /// The time.
+    pub clock: Clock,
+    /// The ttl of entries without one of their own, in milliseconds.
+    pub ttl: Option<u64>,
+    /// The most entries in the store; 0 is no bound.
+    pub max_entries: usize,
+    /// Entries in the store. Kept only if there is a bound.
+    pub entries: AtomicUsize,
+    /// Where keys of entries that were given up go, if somebody wants them.
+    pub evicted: Option<Mutex<EvictedKeys>>,
+}
+
+impl Shared {
+    /// The hash of a key: the upper half chooses the shard, the lower half the place in its table.
+    #[inline]
+    pub fn hash(&self, key: Key<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.bytes);
+        hasher.write_u8(key.kind);
+        hasher.finish()
+    }
+
+    fn removed(&self) {
+        if self.max_entries > 0 {
+            self.entries.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// When an entry that is written now ends. `ttl`: `None` for the store's own, 0 for never.
+    pub fn expiry(&self, ttl: Option<u64>) -> Expiry {
+        let own_ttl = ttl.filter(|&ttl| Some(ttl) != self.ttl && !(ttl == 0 && self.ttl.is_none()));
+        match ttl.or(self.ttl) {
+            None | Some(0) => Expiry { at: 0, own_ttl },
+            Some(ttl) => Expiry { at: self.clock.now().saturating_add(ttl).min(MAX_TIME), own_ttl },
+        }
+    }
+}
+
+/// Counts since the shard was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Reads that found a value.
+    pub hits: u64,
+    /// Reads that found none.
+    pub misses: u64,
+    /// Values written.
+    pub sets: u64,
+    /// Entries removed because somebody asked.
+    pub deletes: u64,
+    /// Entries given up for room.
+    pub evicted_for_size: u64,
+    /// Entries given up because their time was over.
+    pub expired: u64,
+    /// Values that were too large.
+    pub refused: u64,
+}
+
+/// How to read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Read {
+    /// An entry whose time is over is still a hit.
+    pub allow_stale: bool,
+    /// A hit starts the entry's time anew.
+    pub update_age: bool,
+    /// Neither order nor counts change.
+    pub peek: bool,
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is stored.
+    Stored,
+    /// It is larger than a shard can hold. Nothing has changed.
+    TooLarge,
+    /// A condition did not hold. Nothing has changed.
+    Refused,
+    /// The store is full of entries, none of which is in this shard: give one up elsewhere and come again.
+    NoSlot,
+}
+
+/// One shard.
+pub struct Shard {
+    lru: LruCache<Entry, (), Ready>,
+    arena: Arena,
+    /// Bytes.
+    budget: usize,
+    /// Bytes of the hash table.
+    table: usize,
+    /// Bytes set aside for list nodes, a multiple of `granule`.
+    nodes: usize,
+    granule: usize,
+    /// The arena's words, as far as the budget permits now.
+    limit: u32,
+    /// No entry ends before this time.
+    earliest: u64,
+    /// The same for what the sweep under way has passed.
+    passed: Option<u64>,
+    /// The part of the arena that is being cleared out.
+    window: (u32, u32),
+    counters: Counters,
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("entries", &self.lru.len()).field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
+impl Shard {
+    /// A shard within `budget` bytes ([`MIN_BUDGET`] to [`MAX_BUDGET`]).
+    ///
+    /// # Errors
+    /// The operating system refuses the address space.
+    pub fn new(budget: usize) -> io::Result<Self> {
+        let budget = budget.clamp(MIN_BUDGET, MAX_BUDGET);
+        let granule = (budget / 256).next_power_of_two().clamp(256, 64 * 1024);
+        let arena = Arena::new(((budget - BASE) / 8) as u32)?;
+        let mut shard = Self {
+            lru: LruCache::unbounded_with_hasher(Ready),
+            arena,
+            budget,
+            table: 0,
+            nodes: granule,
+            granule,
+            limit: 0,
+            earliest: u64::MAX,
+            passed: None,
+            window: (0, 0),
+            counters: Counters::default(),
+        };
+        shard.limit = shard.permitted();
+        Ok(shard)
+    }
+
+    /// The words of the largest entry: alone in the shard, with one node.
+    fn max_words(&self) -> u32 {
+        ((self.budget - BASE - self.granule) / 8 - 1) as u32
+    }
+
+    /// The largest entry, key and value together, in bytes.
+    pub fn max_entry_bytes(&self) -> usize {
+        (self.max_words() as usize - 3) * 8
+    }
+
+    /// Entries, those included whose time is over and that nobody has looked at since.
+    pub fn len(&self) -> usize {
+        self.lru.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.lru.is_empty()
+    }
+
+    /// Bytes allocated for what is stored: blocks, nodes, table, [`BASE`].
+    pub fn bytes(&self) -> usize {
+        self.arena.used_words() as usize * 8 + self.lru.len() * NODE + self.table + BASE
+    }
+
+    /// Bytes of memory held, with what is free inside.
+    pub fn committed(&self) -> usize {
+        self.arena.touched() as usize * 8 + self.nodes.max(self.lru.len() * NODE) + self.table + BASE
+    }
+
+    /// The budget in bytes.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Counts since the shard was made.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Before this time no entry ends; `u64::MAX` if none ends at all.
+    pub fn earliest(&self) -> u64 {
+        self.earliest
+    }
+
+    // Finding
+
+    #[inline]
+    fn find(&self, hash: u64, key: Key<'_>) -> Option<u32> {
+        let probe = ByKey { hash: hash as u32, key, words: self.arena.words(), found: Cell::new(0) };
+        self.lru.contains(&probe as &dyn Probe).then(|| probe.found.get())
+    }
+
+    #[inline]
+    fn find_and_promote(&mut self, hash: u64, key: Key<'_>) -> Option<u32> {
+        let probe = ByKey { hash: hash as u32, key, words: self.arena.words(), found: Cell::new(0) };
+        self.lru.promote(&probe as &dyn Probe).then(|| probe.found.get())
+    }
+
+    #[inline]
+    fn is_over(&self, shared: &Shared, at: u32) -> bool {
+        let deadline = entry::deadline(self.arena.words(), at);
+        deadline != 0 && shared.clock.now() >= deadline
+    }
+
+    /// Finds an entry whose time is not over. One that is over is removed.
+    fn find_live(&mut self, shared: &Shared, hash: u64, key: Key<'_>, promote: bool) -> Option<u32> {
+        let at = if promote { self.find_and_promote(hash, key) } else { self.find(hash, key) }?;
+        if self.is_over(shared, at) {
+            self.expire(shared, at);
+            return None;
+        }
+        Some(at)
+    }
+
+    // Removing
+
+    /// Takes the block of an entry that is no longer in the table.
+    fn release(&mut self, at: u32) {
+        if at >= self.window.0 && at < self.window.1 {
+            self.arena.retire(at);
+        } else {
+            self.arena.free(at);
+        }
+        if self.lru.is_empty() && self.window.1 == 0 {
+            self.earliest = u64::MAX;
+            self.passed = None;
+        }
+    }
+
+    /// Removes the entry at `at` from the table, by its place: its key is still there.
+    fn unlist(&mut self, shared: &Shared, at: u32) {
+        let hash = shared.hash(entry::key(self.arena.words(), at)) as u32;
+        let probe = Moved { hash, from: at, to: at };
+        let popped = self.lru.pop_entry(&probe as &dyn Probe);
+        debug_assert!(popped.is_some(), "an entry is not in the table");
+    }
+
+    fn tell(&mut self, shared: &Shared, at: u32, reason: Reason) {
+        match reason {
+            Reason::Size => self.counters.evicted_for_size += 1,
+            Reason::Expired => self.counters.expired += 1,
+        }
+        if let Some(evicted) = &shared.evicted {
+            let mut queue = evicted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            queue.push(reason, entry::key(self.arena.words(), at));
+        }
+    }
+
+    fn expire(&mut self, shared: &Shared, at: u32) {
+        self.tell(shared, at, Reason::Expired);
+        self.unlist(shared, at);
+        shared.removed();
+        self.release(at);
+    }
+
+    /// Gives up the least recently used entry. False if there is none.
+    pub fn evict(&mut self, shared: &Shared) -> bool {
+        let Some((entry, ())) = self.lru.pop_lru() else { return false };
+        let at = entry.at.get();
+        shared.removed();
+        let reason = if self.is_over(shared, at) { Reason::Expired } else { Reason::Size };
+        self.tell(shared, at, reason);
+        self.release(at);
+        true
+    }
+
+    // Room
+
+    /// The words that the budget leaves for the arena.
+    fn permitted(&self) -> u32 {
+        (self.budget.saturating_sub(BASE + self.table + self.nodes) / 8) as u32
+    }
+
+    /// Sets what the arena may take after nodes or table have changed, and makes it so.
+    fn settle(&mut self, shared: &Shared) {
+        self.limit = self.permitted();
+        if self.arena.top() > self.limit.max(self.arena.first()) {
+            let mut from = self.arena.first();
+            while from + self.arena.size(from) <= self.limit {
+                from += self.arena.size(from);
+            }
+            let to = self.arena.top();
+            self.clear_out(shared, from, to, 0);
+            self.arena.free_held(from, to);
+        }
+        if self.arena.touched() > self.limit {
+            self.arena.purge(self.limit);
+        }
+    }
+
+    /// Moves what lies in `from..to`, which are whole blocks, elsewhere, and gives up least recently used entries until
+    /// it fits there. All blocks in between are held afterwards. `limit`: as for [`Arena::allocate`].
+    fn clear_out(&mut self, shared: &Shared, from: u32, to: u32, limit: u32) {
+        self.window = (from, to);
+        let mut at = from;
+        while at < to {
+            let size = self.arena.size(at);
+            if self.arena.kind(at) == Block::Free {
+                self.arena.hold(at);
+            }
+            at += size;
+        }
+        at = from;
+        while at < to {
+            let size = self.arena.size(at);
+            while self.arena.kind(at) == Block::Used {
+                if let Some(target) = self.arena.allocate(size, limit) {
+                    self.relocate(shared, at, target, size);
+                } else {
+                    self.evict(shared);
+                }
+            }
+            at += size;
+        }
+        self.window = (0, 0);
+        if self.lru.is_empty() {
+            self.earliest = u64::MAX;
+            self.passed = None;
+        }
+    }
+
+    fn relocate(&mut self, shared: &Shared, from: u32, to: u32, size: u32) {
+        let hash = shared.hash(entry::key(self.arena.words(), from)) as u32;
+        let words = self.arena.words_mut();
+        let (source, target) = (from as usize, to as usize);
+        // Word 0 is half the arena's.
+        words[target] = words[target] & 0xffff_ffff | words[source] & !0xffff_ffff;
+        words.copy_within(source + 1..source + size as usize, target + 1);
+        let deadline = entry::deadline(words, to);
+        self.note(deadline);
+        let known = self.lru.contains(&Moved { hash, from, to } as &dyn Probe);
+        debug_assert!(known, "an entry is not in the table");
+        self.arena.retire(from);
+    }
+
+    /// Frees a part of the arena of at least `want` words, the one with the least in it.
+    fn compact(&mut self, shared: &Shared, want: u32) {
+        let Some((from, to)) = self.emptiest(want) else { return };
+        // Behind the last block there is nothing to move to if that is part of what is wanted.
+        let limit = if to == self.arena.top() { 0 } else { self.limit };
+        self.clear_out(shared, from, to, limit);
+        self.arena.free_held(from, to);
+    }
+
+    fn emptiest(&self, want: u32) -> Option<(u32, u32)> {
+        let arena = &self.arena;
+        let live = |at: u32| if arena.kind(at) == Block::Free { 0 } else { arena.size(at) };
+        let (mut from, mut to, mut used) = (arena.first(), arena.first(), 0);
+        let mut best: Option<(u32, u32, u32)> = None;
+        loop {
+            while to < arena.top() && to - from < want {
+                used += live(to);
+                to += arena.size(to);
+            }
+            let end = if to == arena.top() { self.limit.max(to) } else { to };
+            if end - from < want {
+                break;
+            }
+            if to > from && best.is_none_or(|(_, _, least)| used < least) {
+                best = Some((from, to, used));
+            }
+            if from >= to {
+                break;
+            }
+            used -= live(from);
+            from += arena.size(from);
+        }
+        best.map(|(from, to, _)| (from, to))
+    }
+
+    /// A block of `words` words, at most [`Self::max_words`].
+    fn make_room(&mut self, shared: &Shared, words: u32) -> Option<u32> {
+        let mut evictions = 0;
+        let mut compacted = false;
+        loop {
+            if let Some(at) = self.arena.allocate(words, self.limit) {
+                return Some(at);
+            }
+            if self.lru.is_empty() {
+                // Only the table is left of what was. Without it everything is as new.
+                self.drop_table();
+                return self.arena.allocate(words, self.limit);
+            }
+            let spare = self.arena.free_words() + (self.limit.saturating_sub(self.arena.top()));
+            if evictions >= PATIENCE && !compacted && u64::from(spare) >= u64::from(words) + u64::from(self.limit / 16)
+            {
+                self.compact(shared, words.max(self.limit / 32));
+                compacted = true;
+                continue;
+            }
+            self.evict(shared);
+            evictions += 1;
+            compacted &= !evictions.is_multiple_of(64);
+        }
+    }
+
+    /// A new table for an empty shard.
+    fn drop_table(&mut self) {
+        self.lru = LruCache::unbounded_with_hasher(Ready);
+        self.table = 0;
+        self.nodes = self.granule;
+        self.limit = self.permitted();
+    }
+
+    // Writing
+
+    fn note(&mut self, deadline: u64) {
+        if deadline != 0 {
+            self.earliest = self.earliest.min(deadline);
+            self.passed = self.passed.map(|passed| passed.min(deadline));
+        }
+    }
+
+    /// Writes an entry; one with the same key is replaced. Its place in the order is the newest.
+    pub fn set(&mut self, shared: &Shared, hash: u64, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Put {
+        let Some(words) = self.words_for(key, value, expiry) else {
+            self.counters.refused += 1;
+            return Put::TooLarge;
+        };
+        if let Some(at) = self.find_and_promote(hash, key) {
+            let size = self.arena.size(at);
+            if size >= words && size - words <= 2 + words / 8 {
+                entry::write(self.arena.words_mut(), at, key, value, expiry);
+                self.note(expiry.at);
+                self.counters.sets += 1;
+                return Put::Stored;
+            }
+            // Its slot is kept for the new one.
+            self.unlist(shared, at);
+            self.release(at);
+        } else if !self.take_slot(shared) {
+            return Put::NoSlot;
+        }
+        self.insert(shared, hash, key, value, expiry, words)
+    }
+
+    fn words_for(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Option<u32> {
+        entry::words_for(key.bytes.len(), value.bytes.len(), expiry.own_ttl.is_some())
+            .filter(|&words| words <= self.max_words())
+    }
+
+    /// Takes one of the store's slots for entries. False if there is none to be had in this shard.
+    fn take_slot(&mut self, shared: &Shared) -> bool {
+        if shared.max_entries == 0 {
+            return true;
+        }
+        loop {
+            let taken = shared.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |entries| {
+                (entries < shared.max_entries).then_some(entries + 1)
+            });
+            if taken.is_ok() {
+                return true;
+            }
+            if !self.evict(shared) {
+                return false;
+            }
+        }
+    }
+
+    /// Writes an entry whose key is not there, and for which a slot has been taken.
+    fn insert(
+        &mut self,
+        shared: &Shared,
+        hash: u64,
+        key: Key<'_>,
+        value: Value<'_>,
+        expiry: Expiry,
+        words: u32,
+    ) -> Put {
+        if (self.lru.len() + 1) * NODE > self.nodes {
+            self.nodes += self.granule;
+            self.settle(shared);
+        } else if self.nodes - self.lru.len() * NODE > 4 * self.granule {
+            self.nodes = ((self.lru.len() + 1) * NODE).next_multiple_of(self.granule);
+            self.limit = self.permitted();
+        }
+        let Some(at) = self.make_room(shared, words) else {
+            shared.removed();
+            self.counters.refused += 1;
+            return Put::TooLarge;
+        };
+        entry::write(self.arena.words_mut(), at, key, value, expiry);
+        self.note(expiry.at);
+        self.counters.sets += 1;
+        let before = alloc::large_bytes();
+        self.lru.put(Entry { at: Cell::new(at), hash: hash as u32 }, ());
+        let grown = alloc::large_bytes() - before;
+        if grown != 0 {
+            self.table = self.table.saturating_add_signed(grown);
+            self.settle(shared);
+        }
+        Put::Stored
+    }
+
+    // Operations
+
+    /// The value of `key`, handed to `f`.
+    #[inline]
+    pub fn get<R>(
+        &mut self,
+        shared: &Shared,
+        hash: u64,
+        key: Key<'_>,
+        how: Read,
+        f: impl FnOnce(Value<'_>) -> R,
+    ) -> Option<R> {
+        let found = if how.peek { self.find(hash, key) } else { self.find_and_promote(hash, key) };
+        let Some(at) = found else {
+            self.counters.misses += u64::from(!how.peek);
+            return None;
+        };
+        let deadline = entry::deadline(self.arena.words(), at);
+        if deadline != 0 {
+            let now = shared.clock.now();
+            if now >= deadline {
+                return self.get_stale(shared, at, how, f);
+            }
+            if how.update_age && !how.peek {
+                self.renew(shared, at, now);
+            }
+        }
+        self.counters.hits += u64::from(!how.peek);
+        Some(f(entry::value(self.arena.words(), at)))
+    }
+
+    /// As in lru-cache: a stale value is given once, and gone unless it was only peeked at.
+    #[cold]
+    fn get_stale<R>(&mut self, shared: &Shared, at: u32, how: Read, f: impl FnOnce(Value<'_>) -> R) -> Option<R> {
+        let result = how.allow_stale.then(|| f(entry::value(self.arena.words(), at)));
+        if !how.peek {
+            if result.is_some() {
+                self.counters.hits += 1;
+            } else {
+                self.counters.misses += 1;
+            }
+            self.expire(shared, at);
+        }
+        result
+    }
+
+    /// Starts an entry's time anew, with the ttl it has.
+    fn renew(&mut self, shared: &Shared, at: u32, now: u64) {
+        let words = self.arena.words_mut();
+        if let Some(ttl) = entry::own_ttl(words, at).or(shared.ttl).filter(|&ttl| ttl != 0) {
+            entry::write_deadline(words, at, now.saturating_add(ttl).min(MAX_TIME));
+        }
+    }
+
+    /// Whether there is an entry whose time is not over. Changes nothing.
+    pub fn has(&self, shared: &Shared, hash: u64, key: Key<'_>) -> bool {
+        self.find(hash, key).is_some_and(|at| !self.is_over(shared, at))
+    }
+
+    /// Removes an entry. True if there was one whose time was not over.
+    pub fn delete(&mut self, shared: &Shared, hash: u64, key: Key<'_>) -> bool {
+        let Some(at) = self.find_live(shared, hash, key, false) else { return false };
+        self.unlist(shared, at);
+        shared.removed();
+        self.release(at);
+        self.counters.deletes += 1;
+        true
+    }
+
+    /// Milliseconds that an entry has left: 0 if there is none, infinite if it never ends.
+    pub fn remaining(&self, shared: &Shared, hash: u64, key: Key<'_>) -> f64 {
+        match self.find(hash, key).map(|at| entry::deadline(self.arena.words(), at)) {
+            None => 0.0,
+            Some(0) => f64::INFINITY,
+            Some(deadline) => deadline.saturating_sub(shared.clock.now()) as f64,
+        }
+    }
+
+    /// Makes an entry the newest and starts its time anew. `ttl`: `None` keeps the one it has.
+    pub fn touch(&mut self, shared: &Shared, hash: u64, key: Key<'_>, ttl: Option<u64>) -> Put {
+        let Some(at) = self.find_live(shared, hash, key, true) else { return Put::Refused };
+        let Some(ttl) = ttl else {
+            self.renew(shared, at, shared.clock.now());
+            return Put::Stored;
+        };
+        let expiry = shared.expiry(Some(ttl));
+        let words = self.arena.words_mut();
+        if expiry.own_ttl.is_none() == entry::own_ttl(words, at).is_none() {
+            entry::write_own_ttl(words, at, ttl);
+            entry::write_deadline(words, at, expiry.at);
+            self.note(expiry.at);
+            return Put::Stored;
+        }
+        // The ttl needs a word more, or one less.
+        let held = entry::value(words, at);
+        let (kind, bytes) = (held.kind, held.bytes.to_vec());
+        let sets = self.counters.sets;
+        let put = self.set(shared, hash, key, Value { kind, bytes: &bytes }, expiry);
+        self.counters.sets = sets;
+        put
+    }
+
+    /// Writes an entry only if there is none.
+    pub fn add(&mut self, shared: &Shared, hash: u64, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Put {
+        if self.words_for(key, value, expiry).is_none() {
+            self.counters.refused += 1;
+            return Put::TooLarge;
+        }
+        if self.find_live(shared, hash, key, false).is_some() {
+            return Put::Refused;
+        }
+        self.set(shared, hash, key, value, expiry)
+    }
+
+    /// Writes an entry only if what is there now is `expected`: the same kind and bytes, or nothing.
+    pub fn compare_and_set(
+        &mut self,
+        shared: &Shared,
+        hash: u64,
+        key: Key<'_>,
+        expected: Option<Value<'_>>,
+        value: Value<'_>,
+        expiry: Expiry,
+    ) -> Put {
+        let Some(expected) = expected else { return self.add(shared, hash, key, value, expiry) };
+        if self.words_for(key, value, expiry).is_none() {
+            self.counters.refused += 1;
+            return Put::TooLarge;
+        }
+        match self.find_live(shared, hash, key, false) {
+            Some(at) if entry::value(self.arena.words(), at) == expected => self.set(shared, hash, key, value, expiry),
+            _ => Put::Refused,
+        }
+    }
+
+    /// Adds to a number; an absent one counts as 0 and gets `ttl`. `kind` is the kind of values that are numbers.
+    ///
+    /// # Errors
+    /// What became of it, if there is no sum.
+    pub fn increment(
+        &mut self,
+        shared: &Shared,
+        hash: u64,
+        key: Key<'_>,
+        kind: u8,
+        by: f64,
+        ttl: Option<u64>,
+    ) -> Result<f64, Put> {
+        let Some(at) = self.find_live(shared, hash, key, true) else {
+            let value = Value { kind, bytes: &by.to_le_bytes() };
+            return match self.set(shared, hash, key, value, shared.expiry(ttl)) {
+                Put::Stored => Ok(by),
+                put => Err(put),
+            };
+        };
+        let words = self.arena.words_mut();
+        let held = entry::value(words, at);
+        let number = <[u8; 8]>::try_from(held.bytes).ok().filter(|_| held.kind == kind).map(f64::from_le_bytes);
+        let sum = number.ok_or(Put::Refused)? + by;
+        entry::overwrite_value(words, at, &sum.to_le_bytes());
+        self.counters.sets += 1;
+        Ok(sum)
+    }
+
+    /// Removes everything. What was held is handed back, to be dropped where it hurts nobody.
+    pub fn clear(&mut self, shared: &Shared) -> Remains {
+        if shared.max_entries > 0 {
+            shared.entries.fetch_sub(self.lru.len(), Ordering::Relaxed);
+        }
+        self.earliest = u64::MAX;
+        self.passed = None;
+        self.window = (0, 0);
+        let lru = std::mem::replace(&mut self.lru, LruCache::unbounded_with_hasher(Ready));
+        self.table = 0;
+        self.nodes = self.granule;
+        self.limit = self.permitted();
+        let arena = match Arena::new(((self.budget - BASE) / 8) as u32) {
+            Ok(fresh) => Some(std::mem::replace(&mut self.arena, fresh)),
+            Err(_) => {
+                self.arena.reset();
+                None
+            }
+        };
+        Remains { _lru: lru, _arena: arena }
+    }
+
+    /// Removes entries whose time is over, looking at no more than `blocks` blocks. True when all have been looked at;
+    /// the next call begins anew.
+    pub fn sweep(&mut self, shared: &Shared, blocks: u32) -> bool {
+        let now = shared.clock.now();
+        if self.passed.is_none() {
+            if self.earliest > now {
+                return true;
+            }
+            self.passed = Some(u64::MAX);
+            self.arena.set_cursor(self.arena.first());
+        }
+        for _ in 0..blocks {
+            let at = self.arena.cursor();
+            if at >= self.arena.top() {
+                self.earliest = self.passed.take().unwrap_or(u64::MAX);
+                return true;
+            }
+            if self.arena.kind(at) == Block::Used {
+                let deadline = entry::deadline(self.arena.words(), at);
+                if deadline != 0 && now >= deadline {
+                    // Freeing moves the cursor to where the block is now.
+                    self.expire(shared, at);
+                    if self.passed.is_none() {
+                        return true;
+                    }
+                    if self.arena.cursor() < self.arena.top() && self.arena.kind(self.arena.cursor()) == Block::Used {
+                        continue;
+                    }
+                } else {
+                    self.note(deadline);
+                }
+            }
+            let at = self.arena.cursor();
+            if at < self.arena.top() {
+                self.arena.set_cursor(at + self.arena.size(at));
+            }
+        }
+        false
+    }
+
+    /// Hands over every entry whose time is not over, as it lies in memory.
+    pub fn for_each(&self, shared: &Shared, mut f: impl FnMut(Key<'_>, Value<'_>)) {
+        let now = shared.clock.now();
+        let words = self.arena.words();
+        let mut at = self.arena.first();
+        while at < self.arena.top() {
+            let deadline = if self.arena.kind(at) == Block::Used { entry::deadline(words, at) } else { 1 };
+            if deadline == 0 || deadline > now {
+                f(entry::key(words, at), entry::value(words, at));
+            }
+            at += self.arena.size(at);
+        }
+    }
+
+    /// Hands over every entry whose time is not over, the least recently used first.
+    ///
+    /// # Errors
+    /// What `f` answers; it is not asked again.
+    pub fn for_each_oldest<E>(
+        &self,
+        shared: &Shared,
+        mut f: impl FnMut(Key<'_>, Value<'_>, Expiry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let now = shared.clock.now();
+        let words = self.arena.words();
+        for (entry, ()) in self.lru.iter().rev() {
+            let at = entry.at.get();
+            let deadline = entry::deadline(words, at);
+            if deadline == 0 || deadline > now {
+                let expiry = Expiry { at: deadline, own_ttl: entry::own_ttl(words, at) };
+                f(entry::key(words, at), entry::value(words, at), expiry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks everything that must hold. For tests: walks everything.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn validate(&self, shared: &Shared) -> Result<(), String> {
+        self.arena.validate()?;
+        let words = self.arena.words();
+        let mut used = 0;
+        let mut at = self.arena.first();
+        let mut earliest = u64::MAX;
+        while at < self.arena.top() {
+            match self.arena.kind(at) {
+                Block::Held => return Err(format!("block {at} is still held")),
+                Block::Free => (),
+                Block::Used => {
+                    used += 1;
+                    let key = entry::key(words, at);
+                    if self.find(shared.hash(key), key) != Some(at) {
+                        return Err(format!("the entry at {at} is not found by its key"));
+                    }
+                    let deadline = entry::deadline(words, at);
+                    if deadline != 0 {
+                        earliest = earliest.min(deadline);
+                    }
+                }
+            }
+            at += self.arena.size(at);
+        }
+        if used != self.lru.len() || self.lru.iter().count() != used {
+            return Err(format!("{used} entries in the arena, {} in the table", self.lru.len()));
+        }
+        if earliest < self.earliest {
+            return Err(format!("an entry ends at {earliest}, before {}", self.earliest));
+        }
+        if self.bytes() > self.budget || self.committed() > self.budget + super::pages::PURGE_UNIT {
+            return Err(format!("{} bytes, {} committed, of {}", self.bytes(), self.committed(), self.budget));
+        }
+        Ok(())
+    }
+}
+
+/// What a shard held before it was cleared. Dropping it takes a while.
+pub struct Remains {
+    _lru: LruCache<Entry, (), Ready>,
+    _arena: Option<Arena>,
+}
+
+impl fmt::Debug for Remains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remains")
+    }
+}
