@@ -1,2 +1,2 @@
-export { BoundedMap, LRUCache } from './index.js'
+export { BoundedMap, LRUCache, OffHeapCache } from './index.js'
 export type { DisposeTask, HeapwiseError, HeapwiseErrorCode, Perf } from './index.js'

@@ -1,3 +1,3 @@
 import heapwise from './index.js'
 
-export const { BoundedMap, LRUCache } = heapwise
+export const { BoundedMap, LRUCache, OffHeapCache } = heapwise

@@ -11,8 +11,8 @@ const show = value => {
   return typeof value === 'object' && value !== null ? text : `${text} (${typeof value})`
 }
 
-const coded = (Type, code, message) => {
-  const error = new Type(message)
+const coded = (Type, code, message, options = undefined) => {
+  const error = new Type(message, options)
   Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true, configurable: true })
   return error
 }
@@ -36,4 +36,69 @@ const invalidUse = message => coded(TypeError, 'ERR_HEAPWISE_INVALID_USE', messa
 const unknownOption = (name, meant) =>
   coded(TypeError, 'ERR_HEAPWISE_UNKNOWN_OPTION', `there is no option '${name}': did you mean '${meant}'?`)
 
-module.exports = { coded, invalidType, outOfRange, invalidNumber, invalidUse, unknownOption }
+// ---- of OffHeapCache
+
+/** The cache has been closed. */
+const closed = () => coded(Error, 'ERR_HEAPWISE_CLOSED', 'this OffHeapCache is closed')
+
+/** A key of a kind that is not stored. */
+const invalidKey = key => coded(TypeError, 'ERR_HEAPWISE_INVALID_KEY',
+  `argument 'key' must be a string, a safe integer or a Uint8Array, got ${show(key)}`)
+
+/** A key of a kind that is stored, but too long. */
+const longKey = bytes => coded(RangeError, 'ERR_HEAPWISE_INVALID_KEY',
+  `argument 'key' must take at most 65535 bytes, got one of ${bytes}`)
+
+/** The entry is larger than a shard of the store can hold. */
+const tooLarge = (key, most) => coded(RangeError, 'ERR_HEAPWISE_ENTRY_TOO_LARGE',
+  `the entry of key ${show(key)} is too large for this store, which takes at most ${most} bytes an entry: give it more ` +
+  "'maxBytes' or fewer 'shards'")
+
+// What was thrown may be anything, and may throw again when it is looked at.
+const attempt = (describe, value) => {
+  try {
+    return describe(value)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+const messageOf = cause => `${cause?.message ?? cause}`
+
+/** The value cannot be made bytes or text, by the codec that is named, if there is one. */
+const notEncodable = (value, cause, codec = undefined) => coded(TypeError, 'ERR_HEAPWISE_NOT_ENCODABLE',
+  `argument 'value' must be one that ${codec === undefined ? 'can be copied' : `codec '${codec}' can encode`}, got ` +
+  `${attempt(show, value)}: ${attempt(messageOf, cause)}`, { cause })
+
+/** The codec cannot make a value of what is stored. */
+const notDecodable = (cause, codec) => coded(Error, 'ERR_HEAPWISE_NOT_DECODABLE',
+  `codec '${codec}' cannot decode what is stored: ${attempt(messageOf, cause)}`, { cause })
+
+/** The package that a codec needs is not installed. */
+const codecMissing = (codec, name, cause) => coded(Error, 'ERR_HEAPWISE_CODEC_MISSING',
+  `codec '${codec}' needs the package '${name}', which cannot be loaded. To install it: npm install ${name}`, { cause })
+
+/** The store is open already, with other options. `differences` says which, each with both values. */
+const storeMismatch = (name, differences) => coded(Error, 'ERR_HEAPWISE_STORE_MISMATCH',
+  `the store ${show(name)} is open with other options: ${differences.join('; ')}`)
+
+/** The value does not fit into what it was to be copied into. */
+const targetTooSmall = (room, needed) => Object.assign(coded(RangeError, 'ERR_HEAPWISE_TARGET_TOO_SMALL',
+  `argument 'target' must have room for ${needed} bytes after 'offset', got ${room}`), { needed })
+
+module.exports = {
+  coded,
+  invalidType,
+  outOfRange,
+  invalidNumber,
+  invalidUse,
+  unknownOption,
+  closed,
+  invalidKey,
+  longKey,
+  tooLarge,
+  notEncodable,
+  notDecodable,
+  codecMissing,
+  storeMismatch,
+  targetTooSmall
+}

@@ -1,0 +1,174 @@
+'use strict'
+
+// What OffHeapCache takes, checked once, before a store is opened.
+
+const { checkNames } = require('../cache/options')
+const { NAMES: CODECS, readCodec } = require('./codecs')
+const { coded, invalidNumber, invalidType, invalidUse, outOfRange, unknownOption } = require('../errors')
+
+const KNOWN = [
+  'name', 'maxBytes', 'maxEntries', 'max', 'ttl', 'updateAgeOnGet', 'allowStale', 'codec', 'shards', 'evictedKeys',
+  'onTooLarge'
+]
+const known = new Set(KNOWN)
+
+// What an LRUCache can do and this cannot: said rather than ignored, with what to use.
+const ELSEWHERE = {
+  maxEntrySize: "an entry is bounded by what a shard holds, see 'shards'",
+  sizeCalculation: 'sizes are those of the bytes that are stored',
+  dispose: "see the option 'evictedKeys' and the method takeEvicted()",
+  disposeAfter: "see the option 'evictedKeys' and the method takeEvicted()",
+  onInsert: 'nothing is called for an entry',
+  fetchMethod: 'see the method getOrSet()',
+  memoMethod: 'see the method getOrSet()',
+  updateAgeOnHas: "see 'updateAgeOnGet' and the method touch()",
+  noDeleteOnStaleGet: "see 'allowStale'",
+  noUpdateTTL: 'each set() starts the time of its entry',
+  perf: 'time is that of the operating system'
+}
+
+const UNITS = { '': 0, b: 0, k: 1, kb: 1, kib: 1, m: 2, mb: 2, mib: 2, g: 3, gb: 3, gib: 3, t: 4, tb: 4, tib: 4 }
+const SIZE = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i
+const SIZE_TAKES = "a positive integer of bytes, or text such as '512mb' or '2gb'"
+
+const MOST_SHARDS = 1024
+// A ttl above is as good as none.
+const LONGEST_TTL = Number.MAX_SAFE_INTEGER
+
+const parseSize = text => {
+  const [, digits, unit] = SIZE.exec(text) ?? []
+  const power = digits === undefined ? undefined : UNITS[unit.toLowerCase()]
+  return power === undefined ? NaN : Math.floor(Number(digits) * 1024 ** power)
+}
+
+const readSize = (name, value) => {
+  if (typeof value !== 'number' && typeof value !== 'string') throw invalidType(`option '${name}'`, SIZE_TAKES, value)
+  const bytes = typeof value === 'string' ? parseSize(value) : value
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw outOfRange(`option '${name}'`, SIZE_TAKES, value)
+  return bytes
+}
+
+const readCount = (name, takes, value) => {
+  if (!Number.isSafeInteger(value) || value < 0) throw invalidNumber(`option '${name}'`, takes, value)
+  return value
+}
+
+const readShards = value => {
+  if (!(value >= 1 && value <= MOST_SHARDS && Number.isInteger(Math.log2(value)))) {
+    throw invalidNumber("option 'shards'", `a power of two from 1 to ${MOST_SHARDS}`, value)
+  }
+  return value
+}
+
+const readFlag = (name, value) => {
+  if (typeof value !== 'boolean') throw invalidType(`option '${name}'`, 'a boolean', value)
+  return value ? 1 : 0
+}
+
+/** A time to live in whole milliseconds; 0 is for ever. */
+const readTtl = value => {
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw invalidNumber("option 'ttl'", 'a nonnegative number of milliseconds (0: for ever)', value)
+  }
+  return value > LONGEST_TTL ? 0 : Math.ceil(value)
+}
+
+/** The ttl in the last argument of a call, which is `{ ttl }` or a ttl; undefined if there is none. */
+const ttlOf = options => {
+  if (options === undefined || options === null) return undefined
+  if (typeof options !== 'object' && typeof options !== 'number') {
+    throw invalidType("argument 'options'", 'an object, or a ttl in milliseconds', options)
+  }
+  const ttl = typeof options === 'number' ? options : options.ttl
+  return ttl === undefined ? undefined : readTtl(ttl)
+}
+
+const readName = value => {
+  if (typeof value !== 'string') throw invalidType("option 'name'", 'a string', value)
+  // Rust's strings have no lone surrogates: two names with different ones would become the same.
+  if (value === '' || !/** @type {any} */ (value).isWellFormed()) {
+    throw outOfRange("option 'name'", 'a string of well-formed Unicode that is not empty', value)
+  }
+  return value
+}
+
+const readOnTooLarge = value => {
+  if (value === 'throw' || value === 'refuse') return value
+  throw (typeof value === 'string' ? outOfRange : invalidType)("option 'onTooLarge'", "'throw' or 'refuse'", value)
+}
+
+const readMaxEntries = (maxEntries, max) => {
+  if (maxEntries !== undefined && max !== undefined && maxEntries !== max) {
+    throw invalidUse(`the options 'maxEntries' and 'max' are the same thing, got ${maxEntries} and ${max}`)
+  }
+  const name = maxEntries === undefined ? 'max' : 'maxEntries'
+  return readCount(name, 'a nonnegative integer (0: no bound by count)', name === 'max' ? max : maxEntries)
+}
+
+const checkElsewhere = options => {
+  if (options.maxSize !== undefined) throw unknownOption('maxSize', 'maxBytes')
+  for (const name of Object.keys(ELSEWHERE)) {
+    if (!options[name]) continue
+    throw coded(TypeError, 'ERR_HEAPWISE_UNKNOWN_OPTION', `an OffHeapCache has no option '${name}': ${ELSEWHERE[name]}`)
+  }
+}
+
+const given = (value, read) => value === undefined ? NaN : read(value)
+
+// Where in a configuration what is. The first eight are the options that a store is opened with.
+const PLACE = Object.freeze({
+  maxBytes: 0,
+  maxEntries: 1,
+  ttl: 2,
+  updateAgeOnGet: 3,
+  allowStale: 4,
+  shards: 5,
+  evictedKeys: 6,
+  codec: 7,
+  maxEntryBytes: 8,
+  reason: 9
+})
+const SHARED = Object.keys(PLACE).slice(0, 8)
+
+/**
+ * Checks the options of `new OffHeapCache(options)`. What is not given is NaN in `config`.
+ *
+ * @param {any} options
+ */
+const readOptions = (options = {}) => {
+  if (options === null || typeof options !== 'object') throw invalidType('options', 'an object', options)
+  checkElsewhere(options)
+  checkNames(options, KNOWN, known)
+  const { name, maxBytes, maxEntries, max, ttl, updateAgeOnGet, allowStale, shards, evictedKeys } = options
+  const { codec, onTooLarge = 'throw' } = options
+  const config = new Float64Array(SHARED.length + 2)
+  config[PLACE.maxBytes] = given(maxBytes, value => readSize('maxBytes', value))
+  config[PLACE.maxEntries] = given(maxEntries === undefined ? max : maxEntries, () => readMaxEntries(maxEntries, max))
+  config[PLACE.ttl] = given(ttl, readTtl)
+  config[PLACE.updateAgeOnGet] = given(updateAgeOnGet, value => readFlag('updateAgeOnGet', value))
+  config[PLACE.allowStale] = given(allowStale, value => readFlag('allowStale', value))
+  config[PLACE.shards] = given(shards, readShards)
+  config[PLACE.evictedKeys] = given(evictedKeys, value =>
+    readCount('evictedKeys', 'a nonnegative integer (0: none are kept)', value))
+  const read = codec === undefined ? undefined : readCodec(codec)
+  config[PLACE.codec] = read === undefined ? NaN : read.number
+  return {
+    name: name === undefined ? undefined : readName(name),
+    codec: read,
+    refuses: readOnTooLarge(onTooLarge) === 'refuse',
+    config
+  }
+}
+
+const shown = (place, value) => {
+  if (place === PLACE.codec) return `'${CODECS[value]}'`
+  return place === PLACE.updateAgeOnGet || place === PLACE.allowStale ? String(value === 1) : String(value)
+}
+
+/** Tells how the options that were asked for differ from those that a store has. */
+const differences = (wanted, actual) => SHARED.flatMap((name, place) =>
+  Number.isNaN(wanted[place]) || wanted[place] === actual[place]
+    ? []
+    : [`'${name}' is ${shown(place, actual[place])}, not ${shown(place, wanted[place])}`])
+
+module.exports = { readOptions, ttlOf, differences, PLACE }

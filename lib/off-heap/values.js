@@ -1,0 +1,168 @@
+'use strict'
+
+// Values on their way into the store, and out of it.
+
+const { isTypedArray } = require('node:util/types')
+const native = require('../native')
+const { decodeBytes, decodeText, encodeWith } = require('./codecs')
+const {
+  ARRAYBUFFER, BIGINT, BUFFER, CUSTOM, CUSTOM_TEXT, JSON_TEXT, MSGPACK, NUMBER, TypedArray, UINT8ARRAY, V8, VIEWS, WIDE,
+  kindOf
+} = require('./kinds')
+const { notDecodable, notEncodable } = require('../errors')
+
+const {
+  offheapTake: take, offheapTakeText: takeText, offheapTakeNumber: takeNumber, offheapPendingLength: pendingLength
+} = native
+
+// ---- in
+
+const NO_BYTES = new Uint8Array(0)
+const { values: check } = TypedArray.prototype
+
+// A view of no bytes is one, or its memory has been taken away: then this throws.
+const emptyView = view => {
+  if (isTypedArray(view)) check.call(view)
+  return NO_BYTES
+}
+
+const bytesOf = (value, kind) => {
+  if (kind === ARRAYBUFFER) return new Uint8Array(value)
+  if (value.byteLength === 0) return emptyView(value)
+  if (kind === BUFFER || kind === UINT8ARRAY) return value
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+}
+
+/** The argument for a value whose kind is known and is no codec's. */
+const payloadOf = (value, kind) => {
+  if (kind === BIGINT) return value.toString(16)
+  if (kind < BUFFER) return value
+  try {
+    return bytesOf(value, kind)
+  } catch (cause) {
+    throw notEncodable(value, cause)
+  }
+}
+
+/**
+ * Makes a kind and an argument for the store of a value. All code of the user's that an encoding can run has run when
+ * this is done.
+ *
+ * @returns {{ kind: number, payload: any }}
+ */
+const encode = (codec, value) => {
+  if (!codec.custom) {
+    const kind = kindOf(value)
+    if (kind >= 0) return { kind, payload: payloadOf(value, kind) }
+  }
+  const payload = encodeWith(codec, value)
+  return { kind: codec.kindOf(payload), payload }
+}
+
+// ---- out
+
+// For bytes that are decoded at once, and whose decoder runs no code of the user's.
+const SCRATCH_BYTES = 64 * 1024
+let scratch
+
+const scratchOf = length => {
+  if (length > SCRATCH_BYTES) return Buffer.allocUnsafeSlow(length)
+  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  return scratch
+}
+
+// From here on a Buffer does not come from Node's pool, in any case.
+const POOLED = 4096
+
+/** A Buffer of its own, filled with the bytes that are pending. */
+const takeBuffer = length => {
+  const buffer = length < POOLED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+  take(buffer)
+  return buffer
+}
+
+const parseBigInt = text => text.charCodeAt(0) === 45 ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`)
+
+const unknownKind = kind => notDecodable(new TypeError(`this Node has no values of kind ${kind}`), 'none')
+
+/** A view, or an ArrayBuffer, on bytes that are its own. */
+const makeView = (kind, buffer) => {
+  if (kind === ARRAYBUFFER) return buffer
+  const View = VIEWS.get(kind)
+  if (View === undefined) throw unknownKind(kind)
+  return new View(buffer)
+}
+
+/** The value that is pending. @param {number} descriptor its length * 64 + its kind */
+const takeValue = (codec, descriptor) => {
+  const kind = descriptor & 63
+  if (kind === NUMBER) return takeNumber()
+  const length = (descriptor - kind) / 64
+  switch (kind) {
+    case BUFFER: return takeBuffer(length)
+    case V8: case MSGPACK: {
+      const bytes = scratchOf(length)
+      take(bytes)
+      return decodeBytes(codec, kind, bytes, length)
+    }
+    case BIGINT: return parseBigInt(takeText())
+    case JSON_TEXT: case CUSTOM_TEXT: return decodeText(codec, kind, takeText())
+    case CUSTOM: return decodeBytes(codec, kind, takeBuffer(length), length)
+    case UINT8ARRAY: {
+      const bytes = new Uint8Array(length)
+      take(bytes)
+      return bytes
+    }
+    default: {
+      const buffer = new ArrayBuffer(length)
+      take(new Uint8Array(buffer))
+      return makeView(kind, buffer)
+    }
+  }
+}
+
+/** The bytes that are pending, of many values. A codec of the user's may come back here, so it has them for itself. */
+const batchBytes = codec => {
+  const length = pendingLength()
+  const bytes = codec.custom ? Buffer.allocUnsafeSlow(length) : scratchOf(length)
+  take(bytes)
+  return bytes
+}
+
+/** Reads values one after another from the packed bytes of a batch. */
+class ValueReader {
+  #codec
+  #bytes
+  #at = 0
+
+  /** @param {Buffer} bytes private to this reader as long as it is used */
+  constructor (codec, bytes) {
+    this.#codec = codec
+    this.#bytes = bytes
+  }
+
+  /** The next value. @param {number} descriptor its length * 64 + its kind */
+  next (descriptor) {
+    const wide = (descriptor & WIDE) !== 0
+    const kind = descriptor & 31
+    const bytes = this.#bytes
+    const start = this.#at
+    const end = this.#at = start + (descriptor - (descriptor & 63)) / 64
+    switch (kind) {
+      case NUMBER: return bytes.readDoubleLE(start)
+      case BUFFER: return Buffer.from(bytes.subarray(start, end))
+      case BIGINT: return parseBigInt(bytes.latin1Slice(start, end))
+      case JSON_TEXT: case CUSTOM_TEXT:
+        return decodeText(this.#codec, kind, wide ? bytes.ucs2Slice(start, end) : bytes.latin1Slice(start, end))
+      case V8: case MSGPACK: return decodeBytes(this.#codec, kind, bytes.subarray(start, end), end - start)
+      case CUSTOM: return decodeBytes(this.#codec, kind, Buffer.from(bytes.subarray(start, end)), end - start)
+      default: {
+        const copy = new ArrayBuffer(end - start)
+        new Uint8Array(copy).set(bytes.subarray(start, end))
+        return makeView(kind, copy)
+      }
+    }
+  }
+}
+
+module.exports = { batchBytes, encode, kindOf, payloadOf, takeBuffer, takeValue, ValueReader }
