@@ -1,6 +1,8 @@
 //! Node-API glue. Converts, calls [`crate::core`], and holds no policy. All plumbing of bare callbacks is in `raw`.
 
 mod cache;
+mod environment;
+mod offheap;
 mod raw;
 
 use napi::bindgen_prelude::*;
@@ -10,5 +12,7 @@ use napi_derive::napi;
 #[napi(module_exports)]
 pub fn init(mut exports: Object, env: Env) -> Result<()> {
     raw::keep_panics_quiet();
-    cache::register(&raw::Exports::new(&env, &mut exports))
+    let exports = raw::Exports::new(&env, &mut exports, environment::Environment::new())?;
+    cache::register(&exports)?;
+    offheap::register(&exports)
 }

@@ -6,15 +6,19 @@
 //! Rules that every callback keeps: each Node-API status is checked; memory of a typed array is borrowed for the call
 //! and no JavaScript runs in between; one `catch_unwind` each.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::slice;
 
 use napi::bindgen_prelude::*;
 use napi::sys;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use once_cell::sync::OnceCell;
+
+use super::environment::Environment;
 
 /// What a callback body answers when it cannot do its work. It becomes an `Error` with code `ERR_HEAPWISE_INTERNAL`:
 /// the façade has checked what users pass, so reaching it is a bug in heapwise.
@@ -38,6 +42,57 @@ impl<E: std::error::Error> From<E> for Fault {
 pub enum Reply {
     Nothing,
     U32(u32),
+    F64(f64),
+    Bool(bool),
+    Null,
+    Js(Js),
+}
+
+/// A JavaScript value, as long as the callback runs that it was passed to.
+#[derive(Debug, Clone, Copy)]
+pub struct Js(sys::napi_value);
+
+/// What a JavaScript value is, as far as anybody here asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Undefined,
+    Null,
+    Boolean,
+    Number,
+    String,
+    Other,
+}
+
+/// The bytes of a string: one each character if that suffices, else UTF-16 in little-endian order.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    pub wide: bool,
+    pub bytes: &'a [u8],
+}
+
+/// Where strings are read to.
+#[derive(Debug)]
+pub struct Scratch {
+    wide: Vec<u16>,
+    narrow: Vec<u8>,
+}
+
+/// What is kept between calls, in characters.
+const SCRATCH: usize = 1 << 10;
+const MOST_SCRATCH: usize = 1 << 18;
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { wide: vec![0; SCRATCH], narrow: Vec::new() }
+    }
+}
+
+/// Has a function called in its environment, from any thread. It does not keep the environment alive.
+pub type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// Rings. An environment that is going down does not hear it.
+pub fn ring(bell: &Bell) {
+    bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
 }
 
 thread_local! {
@@ -70,6 +125,7 @@ pub struct Call {
     env: sys::napi_env,
     argv: [sys::napi_value; MAX_ARGS],
     argc: usize,
+    data: *mut c_void,
 }
 
 const MAX_ARGS: usize = 6;
@@ -91,10 +147,227 @@ impl Call {
     fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Option<Self> {
         let mut argc = MAX_ARGS;
         let mut argv = [ptr::null_mut(); MAX_ARGS];
+        let mut data = ptr::null_mut();
         // SAFETY: `env` and `info` are those of the running callback; `argv` has room for `argc` values.
         let status =
-            unsafe { sys::napi_get_cb_info(env, info, &mut argc, argv.as_mut_ptr(), ptr::null_mut(), ptr::null_mut()) };
-        (status == sys::Status::napi_ok).then_some(Self { env, argv, argc })
+            unsafe { sys::napi_get_cb_info(env, info, &mut argc, argv.as_mut_ptr(), ptr::null_mut(), &mut data) };
+        (status == sys::Status::napi_ok).then_some(Self { env, argv, argc, data })
+    }
+
+    /// What belongs to the environment of this call.
+    pub fn environment(&self) -> std::result::Result<&Environment, Fault> {
+        // SAFETY: every function is made with the pointer of `Exports`, which is null or that of an `Environment` freed by
+        // the environment's last cleanup hook; no JavaScript runs after that. The borrow ends with the callback.
+        unsafe { self.data.cast::<Environment>().as_ref() }.ok_or_else(|| Fault::new("no environment"))
+    }
+
+    /// Argument `index`.
+    pub fn js(&self, index: usize) -> std::result::Result<Js, Fault> {
+        self.value(index).map(Js)
+    }
+
+    /// Argument `index` as a number, `None` if it is missing or undefined.
+    pub fn number(&self, index: usize) -> std::result::Result<Option<f64>, Fault> {
+        if index >= self.argc || self.kind(self.js(index)?) == Kind::Undefined {
+            return Ok(None);
+        }
+        self.f64(index).map(Some)
+    }
+
+    /// What `js` is.
+    pub fn kind(&self, js: Js) -> Kind {
+        let mut kind = 0;
+        // SAFETY: `js` belongs to the running callback of `env`.
+        let status = unsafe { sys::napi_typeof(self.env, js.0, &mut kind) };
+        if status != sys::Status::napi_ok {
+            return Kind::Other;
+        }
+        match kind {
+            sys::ValueType::napi_undefined => Kind::Undefined,
+            sys::ValueType::napi_null => Kind::Null,
+            sys::ValueType::napi_boolean => Kind::Boolean,
+            sys::ValueType::napi_number => Kind::Number,
+            sys::ValueType::napi_string => Kind::String,
+            _ => Kind::Other,
+        }
+    }
+
+    /// `js` as a double.
+    pub fn double(&self, js: Js) -> std::result::Result<f64, Fault> {
+        let mut out = 0.0;
+        // SAFETY: `js` belongs to the running callback of `env`.
+        let status = unsafe { sys::napi_get_value_double(self.env, js.0, &mut out) };
+        if status == sys::Status::napi_ok { Ok(out) } else { Err(Fault::new("not a number")) }
+    }
+
+    /// `js` as a boolean.
+    pub fn boolean(&self, js: Js) -> std::result::Result<bool, Fault> {
+        let mut out = false;
+        // SAFETY: `js` belongs to the running callback of `env`.
+        let status = unsafe { sys::napi_get_value_bool(self.env, js.0, &mut out) };
+        if status == sys::Status::napi_ok { Ok(out) } else { Err(Fault::new("not a boolean")) }
+    }
+
+    /// `js` as a string, every UTF-16 unit as it is.
+    pub fn text<'s>(&self, js: Js, scratch: &'s mut Scratch) -> std::result::Result<Text<'s>, Fault> {
+        if scratch.wide.len() > MOST_SCRATCH || scratch.narrow.capacity() > MOST_SCRATCH {
+            *scratch = Scratch::default();
+        }
+        let mut length = self.utf16_units(js, &mut scratch.wide)?;
+        if length + 1 >= scratch.wide.len() {
+            // Perhaps it was cut.
+            let mut whole = 0;
+            // SAFETY: `js` belongs to the running callback of `env`; without a buffer only the length is asked for.
+            let status = unsafe { sys::napi_get_value_string_utf16(self.env, js.0, ptr::null_mut(), 0, &mut whole) };
+            if status != sys::Status::napi_ok {
+                return Err(Fault::new("not a string"));
+            }
+            if whole > length {
+                scratch.wide.resize(whole + 2, 0);
+                length = self.utf16_units(js, &mut scratch.wide)?;
+            }
+        }
+        let units = &scratch.wide[..length];
+        if units.iter().fold(0, |all, &unit| all | unit) > 0xff {
+            return Ok(Text { wide: true, bytes: bytemuck::cast_slice(units) });
+        }
+        scratch.narrow.clear();
+        scratch.narrow.extend(units.iter().map(|&unit| unit as u8));
+        Ok(Text { wide: false, bytes: &scratch.narrow })
+    }
+
+    fn utf16_units(&self, js: Js, out: &mut [u16]) -> std::result::Result<usize, Fault> {
+        let mut length = 0;
+        // SAFETY: `js` belongs to the running callback of `env`; `out` has room for `out.len()` units, the last of which
+        // becomes a NUL.
+        let status =
+            unsafe { sys::napi_get_value_string_utf16(self.env, js.0, out.as_mut_ptr(), out.len(), &mut length) };
+        if status == sys::Status::napi_ok { Ok(length) } else { Err(Fault::new("not a string")) }
+    }
+
+    /// Where a `Uint8Array` (a Buffer is one) has its bytes, how many, and whether another thread may see them.
+    fn memory(&self, js: Js) -> std::result::Result<(*mut u8, usize, bool), Fault> {
+        let (mut kind, mut len, mut data, mut buffer) = (0, 0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `js` belongs to the running callback of `env`; what is not asked for is null.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(self.env, js.0, &mut kind, &mut len, &mut data, &mut buffer, ptr::null_mut())
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return Err(Fault::new("not a Uint8Array"));
+        }
+        let mut own = false;
+        // SAFETY: `buffer` was just handed out by `env`.
+        let status = unsafe { sys::napi_is_arraybuffer(self.env, buffer, &mut own) };
+        if data.is_null() {
+            len = 0;
+        }
+        Ok((data.cast(), len, status != sys::Status::napi_ok || !own))
+    }
+
+    /// The bytes of a `Uint8Array`, borrowed for this call; a copy of them if another thread may change them meanwhile.
+    pub fn bytes(&self, js: Js) -> std::result::Result<Cow<'_, [u8]>, Fault> {
+        let (data, len, shared) = self.memory(js)?;
+        if len == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        if shared {
+            let mut copy = vec![0; len];
+            // SAFETY: Node-API says that `data` holds `len` bytes, and `copy` has as many. Other threads may write to the
+            // source meanwhile: any byte is then as good as another, and none is looked at before it is here.
+            unsafe { ptr::copy_nonoverlapping(data, copy.as_mut_ptr(), len) };
+            return Ok(Cow::Owned(copy));
+        }
+        // SAFETY: `data` holds `len` bytes that only this thread sees. The borrow ends with the callback, during which no
+        // JavaScript runs that could detach or change them; nothing here writes to them while they are borrowed, since
+        // `fill` is only called when the bytes to be written are Rust's own.
+        Ok(Cow::Borrowed(unsafe { slice::from_raw_parts(data, len) }))
+    }
+
+    /// The length of a `Uint8Array`.
+    pub fn byte_length(&self, js: Js) -> std::result::Result<usize, Fault> {
+        self.memory(js).map(|(_, len, _)| len)
+    }
+
+    /// Copies `source`, which is Rust's own memory, to `offset` in a `Uint8Array`. False if it does not fit.
+    pub fn fill(&self, js: Js, offset: usize, source: &[u8]) -> std::result::Result<bool, Fault> {
+        let (data, len, _) = self.memory(js)?;
+        if offset.checked_add(source.len()).is_none_or(|end| end > len) {
+            return Ok(false);
+        }
+        if !source.is_empty() {
+            // SAFETY: `data` holds `len` bytes, `offset + source.len()` at most, and is JavaScript's memory, so not part
+            // of `source`. No reference to it is held.
+            unsafe { ptr::copy_nonoverlapping(source.as_ptr(), data.add(offset), source.len()) };
+        }
+        Ok(true)
+    }
+
+    /// The length of an array.
+    pub fn array_length(&self, js: Js) -> std::result::Result<u32, Fault> {
+        let mut length = 0;
+        // SAFETY: `js` belongs to the running callback of `env`.
+        let status = unsafe { sys::napi_get_array_length(self.env, js.0, &mut length) };
+        if status == sys::Status::napi_ok { Ok(length) } else { Err(Fault::new("not an array")) }
+    }
+
+    /// Element `index` of an array that the façade has made, so that no getter and no proxy is in the way.
+    pub fn element(&self, js: Js, index: u32) -> std::result::Result<Js, Fault> {
+        let mut out = ptr::null_mut();
+        // SAFETY: `js` belongs to the running callback of `env`.
+        let status = unsafe { sys::napi_get_element(self.env, js.0, index, &mut out) };
+        if status == sys::Status::napi_ok { Ok(Js(out)) } else { Err(Fault::new("no such element")) }
+    }
+
+    /// A new array.
+    pub fn array(&self, length: u32) -> std::result::Result<Js, Fault> {
+        let mut out = ptr::null_mut();
+        // SAFETY: `env` is that of the running callback.
+        let status = unsafe { sys::napi_create_array_with_length(self.env, length as usize, &mut out) };
+        if status == sys::Status::napi_ok { Ok(Js(out)) } else { Err(Fault::new("no array could be made")) }
+    }
+
+    /// Sets element `index` of an array.
+    pub fn set_element(&self, array: Js, index: u32, reply: Reply) -> std::result::Result<(), Fault> {
+        let value = self.reply(reply);
+        if value.is_null() {
+            return Ok(());
+        }
+        // SAFETY: both belong to the running callback of `env`.
+        let status = unsafe { sys::napi_set_element(self.env, array.0, index, value) };
+        if status == sys::Status::napi_ok { Ok(()) } else { Err(Fault::new("an element could not be set")) }
+    }
+
+    /// A new string: one byte a character, or UTF-16 in little-endian order.
+    pub fn string(&self, text: Text<'_>) -> std::result::Result<Reply, Fault> {
+        let mut out = ptr::null_mut();
+        let status = if text.wide {
+            let units: Cow<'_, [u16]> = bytemuck::try_cast_slice(text.bytes)
+                .map_or_else(|_| bytemuck::pod_collect_to_vec(text.bytes).into(), Cow::Borrowed);
+            // SAFETY: `units` holds as many units as is said.
+            unsafe { sys::napi_create_string_utf16(self.env, units.as_ptr(), units.len() as isize, &mut out) }
+        } else {
+            // SAFETY: `bytes` holds as many bytes as is said.
+            unsafe {
+                sys::napi_create_string_latin1(
+                    self.env,
+                    text.bytes.as_ptr().cast(),
+                    text.bytes.len() as isize,
+                    &mut out,
+                )
+            }
+        };
+        if status == sys::Status::napi_ok { Ok(Reply::Js(Js(out))) } else { Err(Fault::new("no string could be made")) }
+    }
+
+    /// Something that has argument `index`, a function, called.
+    pub fn bell(&self, index: usize) -> std::result::Result<Bell, Fault> {
+        let value = self.value(index)?;
+        // SAFETY: `value` is an argument of the running callback of `env`.
+        let function = unsafe { Function::<'_, (), ()>::from_napi_value(self.env, value) };
+        let bell = function.and_then(|function| {
+            function.build_threadsafe_function::<()>().callee_handled::<false>().weak::<true>().build()
+        });
+        bell.map_err(|error| Fault::new(error.to_string()))
     }
 
     fn value(&self, index: usize) -> std::result::Result<sys::napi_value, Fault> {
@@ -164,16 +437,22 @@ impl Call {
         Ok(unsafe { slice::from_raw_parts(data, len) })
     }
 
+    /// On failure the answer is null, which is `undefined`.
     fn reply(&self, reply: Reply) -> sys::napi_value {
+        let mut out = ptr::null_mut();
         match reply {
-            Reply::Nothing => ptr::null_mut(),
-            Reply::U32(value) => {
-                let mut out = ptr::null_mut();
-                // SAFETY: `env` is that of the running callback. On failure `out` stays null, which is `undefined`.
-                unsafe { sys::napi_create_uint32(self.env, value, &mut out) };
-                out
-            }
+            Reply::Nothing => (),
+            // SAFETY: `env` is that of the running callback.
+            Reply::U32(value) => _ = unsafe { sys::napi_create_uint32(self.env, value, &mut out) },
+            // SAFETY: as above.
+            Reply::F64(value) => _ = unsafe { sys::napi_create_double(self.env, value, &mut out) },
+            // SAFETY: as above.
+            Reply::Bool(value) => _ = unsafe { sys::napi_get_boolean(self.env, value, &mut out) },
+            // SAFETY: as above.
+            Reply::Null => _ = unsafe { sys::napi_get_null(self.env, &mut out) },
+            Reply::Js(value) => out = value.0,
         }
+        out
     }
 }
 
@@ -210,11 +489,28 @@ fn throw(env: sys::napi_env, message: &str) -> sys::napi_value {
 pub struct Exports {
     env: sys::napi_env,
     object: sys::napi_value,
+    data: *mut c_void,
 }
 
 impl Exports {
-    pub fn new(env: &Env, object: &mut Object) -> Self {
-        Self { env: env.raw(), object: object.raw() }
+    /// `environment` is freed when the environment ends.
+    pub fn new(env: &Env, object: &mut Object, environment: Environment) -> Result<Self> {
+        unsafe extern "C" fn end(data: *mut c_void) {
+            // A panic must not leave a callback. There is nobody left to tell.
+            let _ = catch_unwind(|| {
+                // SAFETY: `data` came from `Box::into_raw` below, and this hook runs once.
+                drop(unsafe { Box::from_raw(data.cast::<Environment>()) });
+            });
+        }
+        let data: *mut c_void = Box::into_raw(Box::new(environment)).cast();
+        // SAFETY: `env` is being set up. Hooks run in the reverse of their order when no JavaScript runs any more.
+        let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(end), data) };
+        if status != sys::Status::napi_ok {
+            // SAFETY: nobody else has the pointer.
+            drop(unsafe { Box::from_raw(data.cast::<Environment>()) });
+            return Err(Error::new(Status::from(status), "could not watch the environment's end"));
+        }
+        Ok(Self { env: env.raw(), object: object.raw(), data })
     }
 
     /// Exports `callback` as a function called `name`.
@@ -228,7 +524,7 @@ impl Exports {
                 c_name.as_ptr(),
                 name.len() as isize,
                 callback,
-                ptr::null_mut(),
+                self.data,
                 &mut function,
             )
         };

@@ -4,10 +4,13 @@
 //! [`mod@entry`] says, and a table of the `lru` crate that finds and orders them. The [`sweeper`] removes what has expired.
 
 pub mod arena;
+pub mod claims;
 pub mod clock;
 pub mod entry;
 pub mod pages;
+pub mod registry;
 pub mod shard;
 pub mod snapshot;
 pub mod store;
 pub mod sweeper;
+pub mod transfer;

@@ -333,6 +333,18 @@ impl fmt::Debug for Shard {
     }
 }
 
+/// From this budget on an arena is in huge pages, where there are any: random accesses then miss the TLB less often. A
+/// shard with little in it then takes 2 MiB.
+const HUGE: usize = 4 << 20;
+
+fn new_arena(budget: usize) -> io::Result<Arena> {
+    let arena = Arena::new(((budget - BASE) / 8) as u32)?;
+    if budget >= HUGE {
+        arena.prefer_huge(0);
+    }
+    Ok(arena)
+}
+
 impl Shard {
     /// A shard within `budget` bytes ([`MIN_BUDGET`] to [`MAX_BUDGET`]).
     ///
@@ -341,7 +353,7 @@ impl Shard {
     pub fn new(budget: usize) -> io::Result<Self> {
         let budget = budget.clamp(MIN_BUDGET, MAX_BUDGET);
         let granule = (budget / 256).next_power_of_two().clamp(256, 64 * 1024);
-        let arena = Arena::new(((budget - BASE) / 8) as u32)?;
+        let arena = new_arena(budget)?;
         let mut shard = Self {
             lru: LruCache::unbounded_with_hasher(Ready),
             arena,
@@ -890,7 +902,7 @@ impl Shard {
         self.table = 0;
         self.nodes = self.granule;
         self.limit = self.permitted();
-        let arena = match Arena::new(((self.budget - BASE) / 8) as u32) {
+        let arena = match new_arena(self.budget) {
             Ok(fresh) => Some(std::mem::replace(&mut self.arena, fresh)),
             Err(_) => {
                 self.arena.reset();

@@ -87,7 +87,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    fn add(&mut self, other: &Self) {
+    /// Adds those of another shard.
+    pub fn add(&mut self, other: &Self) {
         let (sum, add) = (&mut self.counters, &other.counters);
         sum.hits += add.hits;
         sum.misses += add.misses;

@@ -1,0 +1,20 @@
+//! What belongs to one environment: the main thread's, or a worker's. It ends with it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::offheap::Local;
+
+/// The state of one environment.
+#[derive(Debug)]
+pub struct Environment {
+    /// The off-heap stores that this environment has open.
+    pub offheap: Local,
+}
+
+impl Environment {
+    /// That of an environment that is being set up.
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { offheap: Local::new(NEXT.fetch_add(1, Ordering::Relaxed)) }
+    }
+}
