@@ -4,7 +4,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const { child } = require('../common/child')
 const { UsageError, command } = require('../common/options')
-const { mean, ratio, summary } = require('../common/stats')
+const { compare, setting } = require('../common/report')
 const { contenders } = require('./contenders')
 const { parse, plan, usage } = require('./plan')
 const { show, showSummary } = require('./show')
@@ -23,7 +23,7 @@ async function main (args) {
   const results = []
   const write = () => {
     const { json } = chosen.options
-    if (json) fs.writeFileSync(json, JSON.stringify(report(chosen, results), null, 1) + '\n')
+    if (json) fs.writeFileSync(json, JSON.stringify({ ...setting(chosen.options), results }, null, 1) + '\n')
   }
   // An unwritable file should be known now, not after half an hour.
   write()
@@ -60,7 +60,9 @@ async function run ({ script, task, names }) {
       const shift = Math.round(i * names.length / task.processes)
       const taking = [...names.slice(shift), ...names.slice(0, shift)]
       const answer = await child(script, { ...task, contenders: taking })
-      if (answer.failure) return [{ ...about('time'), unit: '', ...compare({}), failures: { all: answer.failure } }]
+      if (answer.failure) {
+        return [{ ...about('time'), unit: '', ...compare({}, ours), failures: { all: answer.failure } }]
+      }
       answers.push(answer)
     }
     return answers[0].map(({ measure, unit }, which) => {
@@ -69,7 +71,7 @@ async function run ({ script, task, names }) {
       for (const name of names) {
         if (!failures[name]) samples[name] = answers.map((answer) => answer[which].samples[name])
       }
-      return { ...about(measure), unit, ...compare(samples), failures }
+      return { ...about(measure), unit, ...compare(samples, ours), failures }
     })
   }
   const { rounds, measures } = alone[row]
@@ -89,7 +91,7 @@ async function run ({ script, task, names }) {
     for (const { name, answer } of answers) {
       if (!failures[name]) (samples[name] ??= [[]])[0].push(answer[measure])
     }
-    return { ...about(measure), unit, ...compare(samples), failures }
+    return { ...about(measure), unit, ...compare(samples, ours), failures }
   })
 }
 
@@ -98,40 +100,6 @@ const alone = {
   memory: { rounds: 1, measures: { filled: 'bytes per entry', churned: 'bytes per entry', rss: 'bytes per entry' } },
   pause: { rounds: 3, measures: { longest: 'run', total: 'run', set: 'set' } },
   huge: { rounds: 1, measures: { set: 'set', rss: 'bytes' } }
-}
-
-// Medians of each contender, and ours against all others, paired round by round. `samples` has a list of processes for
-// each contender, and that a list of rounds.
-function compare (samples) {
-  const medians = {}
-  for (const [name, all] of Object.entries(samples)) {
-    const rounds = all.flat()
-    medians[name] = { ...summary(rounds), mean: mean(rounds), rounds: rounds.length }
-  }
-  const ratios = {}
-  for (const own of ours) {
-    if (!samples[own]) continue
-    ratios[own] = {}
-    for (const [peer, all] of Object.entries(samples)) {
-      if (peer !== own) ratios[own][peer] = ratio(samples[own], all)
-    }
-  }
-  return { medians, ratios }
-}
-
-function report ({ options }, results) {
-  const { node, v8 } = process.versions
-  return {
-    node,
-    v8,
-    arch: process.arch,
-    cpu: os.cpus()[0]?.model,
-    cpus: os.cpus().length,
-    clock: options.clock,
-    rounds: options.rounds,
-    quick: options.quick,
-    results
-  }
 }
 
 command(main, usage)

@@ -1,7 +1,7 @@
 'use strict'
 
 const path = require('node:path')
-const { UsageError, parseOptions } = require('../common/options')
+const { UsageError, parseOptions, takePhrases } = require('../common/options')
 const { contenders } = require('./contenders')
 const { kinds } = require('./keys')
 const { rows } = require('./rows')
@@ -38,15 +38,7 @@ function parse (args) {
 }
 
 function choose (words, quick) {
-  const wantedRows = new Set()
-  for (const name of [...rowNames].sort((a, b) => b.length - a.length)) {
-    const phrase = name.split(' ')
-    for (let at = words.length - phrase.length; at >= 0; at--) {
-      if (phrase.some((word, i) => words[at + i] !== word)) continue
-      wantedRows.add(name)
-      words.splice(at, phrase.length)
-    }
-  }
+  const wantedRows = takePhrases(words, rowNames)
   const wantedSizes = []
   const wantedKinds = []
   const wantedContenders = new Set()

@@ -25,6 +25,21 @@ function parseOptions (args, defaults, leastRounds) {
   return { words, options }
 }
 
+// Takes the names of several words ('get hit') out of a command line's words, and returns those it found: the longest
+// first, since one name may hold another.
+function takePhrases (words, names) {
+  const found = new Set()
+  for (const name of [...names].sort((a, b) => b.length - a.length)) {
+    const phrase = name.split(' ')
+    for (let at = words.length - phrase.length; at >= 0; at--) {
+      if (phrase.some((word, i) => words[at + i] !== word)) continue
+      found.add(name)
+      words.splice(at, phrase.length)
+    }
+  }
+  return found
+}
+
 // Runs a command's main function. What the user can put right is a line or two, without a stack.
 function command (main, usage) {
   main(process.argv.slice(2)).catch((error) => {
@@ -34,4 +49,4 @@ function command (main, usage) {
   })
 }
 
-module.exports = { UsageError, command, parseOptions }
+module.exports = { UsageError, command, parseOptions, takePhrases }
