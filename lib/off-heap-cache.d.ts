@@ -324,8 +324,9 @@ export declare class OffHeapCache<
    */
   setIfAbsent (key: K, value: V, options?: OffHeapCache.WriteOptions | number | null): boolean
   /**
-   * Stores the value if the key has the one that is expected, in one step for all threads. Compared are the kind and the
-   * encoded bytes: objects with their properties in another order differ, 0 and -0 differ, NaN equals NaN.
+   * Stores the value if the key has the one that is expected, in one step for all threads. Values are equal if they are
+   * of the same kind and have the same bytes: 0 and -0 differ, NaN equals NaN. Those that the codec encodes are also
+   * equal if `util.isDeepStrictEqual` says so of what it decodes.
    * @param expected `undefined`: the key has no value
    * @param options a ttl in ms, or an object with one
    * @returns whether it was stored

@@ -20,7 +20,9 @@ const producing = require('./off-heap/produce')
 const snapshots = require('./off-heap/snapshots')
 const { readStats } = require('./off-heap/stats')
 const { openStore } = require('./off-heap/store')
-const { ValueReader, batchBytes, encode, kindOf, payloadOf, takeBuffer, takeValue } = require('./off-heap/values')
+const {
+  ValueReader, batchBytes, encode, kindOf, lengthOf, payloadOf, takeBuffer, takeEqual, takeValue
+} = require('./off-heap/values')
 const {
   closed, invalidNumber, invalidType, invalidUse, notEncodable, targetTooSmall, tooLarge
 } = require('./errors')
@@ -53,8 +55,14 @@ const BATCH_BYTES = 256 * 1024
 const FIRST_BATCH = 8
 const MOST_IN_BATCH = 512
 
-// A store lives until its last handle is closed. One whose cache was collected is closed here.
-const collected = new FinalizationRegistry(handle => offheapClose(handle))
+const shut = ({ handle, pending }) => {
+  for (const end of pending.values()) end()
+  pending.clear()
+  offheapClose(handle)
+}
+
+// A store lives until its last handle is closed. That of a cache that was collected is closed here.
+const collected = new FinalizationRegistry(shut)
 
 const optionsOf = options => {
   if (typeof options !== 'object') throw invalidType("argument 'options'", 'an object', options)
@@ -84,7 +92,7 @@ class OffHeapCache {
     this.#config = config
     this.#name = read.name
     this.#refuses = read.refuses
-    collected.register(this, handle, this)
+    collected.register(this, { handle, pending: this.#pending }, this)
   }
 
   static async load (file, options = undefined) {
@@ -156,7 +164,7 @@ class OffHeapCache {
     const found = offheapGetBytes(this.#live() + kind, key)
     if (found === undefined) return undefined
     if (found < 0) throw invalidUse('getBuffer() is for keys whose value is bytes or a string')
-    return takeBuffer((found - found % 64) / 64)
+    return takeBuffer(lengthOf(found))
   }
 
   getInto (key, target, offset = 0) {
@@ -230,12 +238,20 @@ class OffHeapCache {
   compareAndSet (key, expected, value, options = undefined) {
     this.#checkDefined(value)
     const ttl = ttlOf(options)
-    const before = expected === undefined ? { kind: ABSENT, payload: undefined } : encode(this.#codec, expected)
-    const { kind, payload } = encode(this.#codec, value)
+    const codec = this.#codec
+    let before = expected === undefined ? { kind: ABSENT, payload: undefined } : encode(codec, expected)
+    const { kind, payload } = encode(codec, value)
     const keyKind = kindOfKey(key)
-    const op = this.#live() + keyKind + kind
-    const result = offheapCompareAndSet(op, key, payload, before.kind, before.payload, ttl)
-    return result === TOO_LARGE ? this.#refuse(key) : result === STORED
+    for (;;) {
+      const op = this.#live() + keyKind
+      const result = offheapCompareAndSet(op + kind, key, payload, before.kind, before.payload, ttl)
+      if (result === STORED) return true
+      if (result === TOO_LARGE) return this.#refuse(key)
+      // Equal values may have been encoded to other bytes. Then those that are stored are what is expected.
+      const stored = takeEqual(codec, offheapGet(op, key, PEEK | AS_SAID), before)
+      if (stored === undefined) return false
+      before = stored
+    }
   }
 
   #checkDefined (value) {
@@ -376,7 +392,7 @@ class OffHeapCache {
 
   #keysOf (shard) {
     const found = offheapKeys(this.#open(), shard)
-    return new KeyReader(takeBuffer((found - found % 64) / 64))
+    return new KeyReader(takeBuffer(lengthOf(found)))
   }
 
   forEach (callback, thisArg = undefined) {
@@ -389,7 +405,7 @@ class OffHeapCache {
   takeEvicted (max = ALL) {
     if (!Number.isSafeInteger(max) || max < 0) throw invalidNumber("argument 'max'", 'a nonnegative integer', max)
     const found = offheapEvicted(this.#open(), Math.min(max, ALL))
-    const reader = new KeyReader(takeBuffer((found - found % 64) / 64))
+    const reader = new KeyReader(takeBuffer(lengthOf(found)))
     const evicted = []
     while (!reader.done) {
       const reason = reader.byte() === 0 ? 'size' : 'expired'
@@ -410,12 +426,9 @@ class OffHeapCache {
 
   close () {
     if (this.#base === 0) return
-    const handle = this.#handle
     this.#base = this.#text = 0
     collected.unregister(this)
-    for (const end of this.#pending.values()) end()
-    this.#pending.clear()
-    offheapClose(handle)
+    shut({ handle: this.#handle, pending: this.#pending })
   }
 
   // The number that operations are added to. No code of the user's may run between this and the call.

@@ -39,7 +39,8 @@ const readEntries = (codec, entries) => {
     const value = entry[1]
     if (value === undefined) throw notEncodable(value, new TypeError('deleteMany() deletes'))
     const { kind, payload } = encode(codec, value)
-    kinds.push(kindOfKey(key) + kind)
+    kindOfKey(key)
+    kinds.push(kind)
     keys.push(kept(fixed, key))
     payloads.push(kept(fixed, payload))
   }

@@ -6,7 +6,7 @@
 // what is stored, not by the codec of the cache: a snapshot may hold what another codec wrote.
 
 const v8 = require('node:v8')
-const { isUint8Array } = require('node:util/types')
+const { isDataView, isUint8Array } = require('node:util/types')
 const { JSON_TEXT, CUSTOM, CUSTOM_TEXT, MSGPACK, V8 } = require('./kinds')
 const { codecMissing, invalidType, notDecodable, notEncodable, outOfRange } = require('../errors')
 
@@ -21,10 +21,10 @@ class CopyingDeserializer extends /** @type {any} */ (v8.DefaultDeserializer) {
   _readHostObject () {
     const view = super._readHostObject()
     if (Buffer.isBuffer(view)) return Buffer.from(view)
-    if (view instanceof DataView) {
-      return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
-    }
-    return view.slice()
+    if (!isDataView(view)) return view.slice()
+    // Of the realm that Node is in, as all that it decodes.
+    const View = /** @type {any} */ (view.constructor)
+    return new View(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
   }
 }
 

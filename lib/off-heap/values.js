@@ -2,6 +2,7 @@
 
 // Values on their way into the store, and out of it.
 
+const { isDeepStrictEqual } = require('node:util')
 const { isTypedArray } = require('node:util/types')
 const native = require('../native')
 const { decodeBytes, decodeText, encodeWith } = require('./codecs')
@@ -81,6 +82,9 @@ const takeBuffer = length => {
   return buffer
 }
 
+/** How many bytes a descriptor says, which is this * 64 + a kind. */
+const lengthOf = descriptor => (descriptor - descriptor % 64) / 64
+
 const parseBigInt = text => text.charCodeAt(0) === 45 ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`)
 
 const unknownKind = kind => notDecodable(new TypeError(`this Node has no values of kind ${kind}`), 'none')
@@ -95,9 +99,9 @@ const makeView = (kind, buffer) => {
 
 /** The value that is pending. @param {number} descriptor its length * 64 + its kind */
 const takeValue = (codec, descriptor) => {
-  const kind = descriptor & 63
+  const kind = descriptor & 31
   if (kind === NUMBER) return takeNumber()
-  const length = (descriptor - kind) / 64
+  const length = lengthOf(descriptor)
   switch (kind) {
     case BUFFER: return takeBuffer(length)
     case V8: case MSGPACK: {
@@ -106,7 +110,7 @@ const takeValue = (codec, descriptor) => {
       return decodeBytes(codec, kind, bytes, length)
     }
     case BIGINT: return parseBigInt(takeText())
-    case JSON_TEXT: case CUSTOM_TEXT: return decodeText(codec, kind, takeText())
+    case JSON_TEXT: case CUSTOM_TEXT: return decodeText(codec, kind, takeText(descriptor & WIDE))
     case CUSTOM: return decodeBytes(codec, kind, takeBuffer(length), length)
     case UINT8ARRAY: {
       const bytes = new Uint8Array(length)
@@ -119,6 +123,26 @@ const takeValue = (codec, descriptor) => {
       return makeView(kind, buffer)
     }
   }
+}
+
+const isEncoded = kind => kind === JSON_TEXT || kind === CUSTOM_TEXT || (kind >= V8 && kind <= CUSTOM)
+
+const decode = (codec, kind, payload) => typeof payload === 'string'
+  ? decodeText(codec, kind, payload)
+  // The user's decoder may keep what it gets, or write into it.
+  : decodeBytes(codec, kind, Buffer.from(payload), payload.length)
+
+/**
+ * The value that was found, still encoded, if it is equal to one that a codec has encoded to other bytes. One value has
+ * many encodings: V8's tells an array that was decoded from one that was written down.
+ *
+ * @param {any} found what a look-up returned, a descriptor if a codec is needed
+ */
+const takeEqual = (codec, found, { kind, payload }) => {
+  if (!isEncoded(kind) || typeof found !== 'number' || (found & 31) !== kind) return undefined
+  const stored = kind < BUFFER ? takeText(found & WIDE) : takeBuffer(lengthOf(found))
+  const equal = isDeepStrictEqual(decode(codec, kind, stored), decode(codec, kind, payload))
+  return equal ? { kind, payload: stored } : undefined
 }
 
 /** The bytes that are pending, of many values. A codec of the user's may come back here, so it has them for itself. */
@@ -147,7 +171,7 @@ class ValueReader {
     const kind = descriptor & 31
     const bytes = this.#bytes
     const start = this.#at
-    const end = this.#at = start + (descriptor - (descriptor & 63)) / 64
+    const end = this.#at = start + lengthOf(descriptor)
     switch (kind) {
       case NUMBER: return bytes.readDoubleLE(start)
       case BUFFER: return Buffer.from(bytes.subarray(start, end))
@@ -165,4 +189,4 @@ class ValueReader {
   }
 }
 
-module.exports = { batchBytes, encode, kindOf, payloadOf, takeBuffer, takeValue, ValueReader }
+module.exports = { batchBytes, encode, kindOf, lengthOf, payloadOf, takeBuffer, takeEqual, takeValue, ValueReader }
