@@ -8,10 +8,14 @@ const { promisify } = require('node:util')
 const { summary, ratio } = require('../bench/common/stats')
 const { generator, zipf } = require('../bench/common/random')
 const { order } = require('../bench/common/measure')
+const { compare } = require('../bench/common/report')
 const { parse, plan } = require('../bench/cache/plan')
+const offHeap = require('../bench/offheap/plan')
+const { showTargets } = require('../bench/offheap/targets')
 
 const run = promisify(execFile)
 const bench = path.join(__dirname, '../bench/cache')
+const offHeapBench = path.join(__dirname, '../bench/offheap')
 
 // What README.md of the bench promises: row (with what it measures, where it measures several things), and peers that
 // must be in it beside LRUCache.
@@ -77,6 +81,129 @@ describe('bench/cache --quick', () => {
   })
 })
 
+describe('bench/offheap --quick', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwise-bench-'))
+  const file = path.join(folder, 'result.json')
+  const holders = ['OffHeapCache', 'LRUCache', 'lru-cache', 'lmdb']
+  const codecs = ['OffHeapCache json', 'OffHeapCache msgpack']
+  const phases = ['fill', 'churn'].flatMap((phase) => {
+    return ['gc total', 'gc count', 'gc longest', 'loop delay', 'cpu', 'wall'].map((what) => `${phase} ${what}`)
+  })
+  const memory = ['heap full', 'heap churned', 'heap peak', 'rss full', 'rss churned', 'rss peak', 'overhead rss']
+  const heap = [...phases, ...memory]
+  const speed = ['fill', 'hits', 'get hit', 'overwrite', 'get fresh', 'insert', 'zipf']
+  const workers = ['1', '2', '4', '2 to 1', '4 to 1']
+  const counting = ['set', 'get', 'rss', 'heap', 'overhead rss', 'overhead bytes', 'found', 'compared']
+  let report
+
+  beforeAll(async () => {
+    await run(process.execPath, [offHeapBench, '--quick', '--json', file])
+    const more = file + '.huge'
+    await run(process.execPath, [offHeapBench, '--quick', '--huge', '--json', more])
+    report = JSON.parse(fs.readFileSync(file, 'utf8'))
+    report.results.push(...JSON.parse(fs.readFileSync(more, 'utf8')).results)
+  })
+
+  afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+  const cells = [
+    ['speed', 'strings', speed, [...holders, 'none']],
+    ['speed', 'buffers', speed, [...holders, 'none']],
+    ['speed', 'objects', speed, [...holders, ...codecs, 'none']],
+    ['heap', 'strings', heap, [...holders, 'none']],
+    ['heap', 'strings', ['overhead bytes'], ['OffHeapCache', 'lmdb']],
+    ['workers get-heavy', 'strings', workers, holders],
+    ['workers set-heavy', 'strings', workers, holders],
+    ['huge', 'strings', counting, ['OffHeapCache']]
+  ]
+
+  test.each(cells)('%s, %s', (row, values, measures, names) => {
+    for (const measure of measures) {
+      const found = report.results.filter((result) => {
+        return result.row === row && result.values === values && result.measure === measure
+      })
+      expect({ measure, results: found.length }).toEqual({ measure, results: 1 })
+      const [{ medians, ratios, failures, entries }] = found
+      expect(failures).toEqual({})
+      expect(entries).toBeGreaterThan(0)
+      expect(Object.keys(medians).sort()).toEqual([...names].sort())
+      expect(Object.keys(ratios.OffHeapCache).sort()).toEqual(names.filter((name) => name !== 'OffHeapCache').sort())
+      for (const { median } of Object.values(medians)) expect(typeof median).toBe('number')
+      // There may be no collection in so short a time, and what the process grew by is anything.
+      if (/gc|delay|overhead|hits/.test(measure)) continue
+      for (const { median } of Object.values(medians)) expect(median).toBeGreaterThan(0)
+    }
+  })
+
+  test('nothing else is in the report, and it says where lmdb kept its files', () => {
+    const expected = cells.flatMap(([row, values, measures]) => measures.map((measure) => `${row} ${values} ${measure}`))
+    const found = report.results.map(({ row, values, measure }) => `${row} ${values} ${measure}`)
+    expect(found.sort()).toEqual(expected.sort())
+    expect(fs.existsSync(report.lmdb)).toBe(true)
+  })
+
+  test('the entries of huge are counted, and the rates are of each worker', () => {
+    const [found] = report.results.filter(({ row, measure }) => row === 'huge' && measure === 'found')
+    expect(found.medians.OffHeapCache.median).toBe(found.entries)
+    const [four] = report.results.filter(({ row, measure }) => row === 'workers get-heavy' && measure === '4')
+    for (const rates of Object.values(four.each).flat(2)) expect(rates).toHaveLength(4)
+  })
+
+  test('nothing is left in the folder of lmdb', () => {
+    expect(fs.existsSync(report.folder)).toBe(false)
+  })
+})
+
+describe('the words of bench/offheap', () => {
+  const cells = (...words) => offHeap.plan(offHeap.parse(words))
+
+  test('everything but huge by default, at three sizes', () => {
+    const planned = cells()
+    expect(new Set(planned.map(({ task }) => task.row)))
+      .toEqual(new Set(['speed', 'heap', 'workers get-heavy', 'workers set-heavy']))
+    const speed = planned.filter(({ task }) => task.row === 'speed')
+    expect(new Set(speed.map(({ task }) => task.entries))).toEqual(new Set([1e5, 1e6, 5e6]))
+    expect(new Set(speed.map(({ task }) => task.values))).toEqual(new Set(['strings', 'buffers', 'objects']))
+    expect(new Set(planned.map(({ rounds }) => rounds))).toEqual(new Set([3]))
+  })
+
+  test('rows, sizes, values and contenders', () => {
+    const [cell, ...others] = cells('get', 'hit', 'zipf', '2e4', 'objects', 'msgpack', 'lmdb')
+    expect(others).toEqual([])
+    expect(cell.task).toMatchObject({ rows: ['get hit', 'zipf'], entries: 20000, values: 'objects' })
+    expect(cell.names).toEqual(['OffHeapCache msgpack', 'lmdb'])
+  })
+
+  test.each([['huge'], ['--huge']])('%s is alone, with OffHeapCache', (word) => {
+    const [{ task, names }, ...others] = cells(word)
+    expect(others).toEqual([])
+    expect(names).toEqual(['OffHeapCache'])
+    expect(task.entries).toBe(20e6)
+  })
+
+  test.each(['nonsense', '--nonsense', '--rounds 0'])('%s: error', (line) => {
+    expect(() => offHeap.parse(line.split(' '))).toThrow(/unknown|takes|needs/)
+  })
+
+  test('targets: what is reached, what is missed, and nothing about what was not measured', () => {
+    const medians = { OffHeapCache: { median: 2 }, 'lru-cache': { median: 4 } }
+    const result = (row, measure, unit, entries, ahead) => {
+      const ratios = { OffHeapCache: { 'lru-cache': ahead } }
+      return { row, values: 'strings', measure, unit, entries, medians, ratios }
+    }
+    const text = showTargets([
+      result('speed', 'get hit', 'ns', 1e5, { median: 1.1 }),
+      result('speed', 'insert', 'ns', 1e6, { median: 1.4 }),
+      result('heap', 'churn gc total', 'ns', 5e6, {})
+    ])
+    expect(text).toMatch(/get hit, strings, 100,000 +1\.10 +at least 1\.00 +reached/)
+    expect(text).toMatch(/insert, strings, 1,000,000 +1\.40 +at least 1\.50 +MISSED/)
+    expect(text).toMatch(/churn gc total, strings, 5,000,000 +50\.0 % +at most 10\.0 % +MISSED/)
+    expect(text.split('\n')).toHaveLength(4)
+    expect(showTargets([])).toBe('')
+  })
+})
+
 describe('the words of the command line', () => {
   const cells = (...words) => plan(parse(words)).map(({ task }) => task)
 
@@ -119,6 +246,13 @@ describe('the arithmetic', () => {
   test('ratio pairs the rounds: above 1 where the peer took longer', () => {
     expect(ratio([[1, 10, 100]], [[2, 20, 200]])).toMatchObject({ median: 2, q1: 2, q3: 2, ofMeans: 2 })
     expect(ratio([[1, 1], [2, 1, 1]], [[1, 1], [6, 3, 3]])).toMatchObject({ median: 3, least: 1, most: 3 })
+  })
+
+  test('compare: a ratio above 1 is ahead, of times and of rates', () => {
+    const samples = { ours: [[10, 20]], peer: [[20, 40]] }
+    expect(compare(samples, ['ours']).ratios.ours.peer).toMatchObject({ median: 2 })
+    expect(compare(samples, ['ours'], true).ratios.ours.peer).toMatchObject({ median: 0.5 })
+    expect(compare(samples, ['ours'], true).medians.peer).toMatchObject({ median: 30, rounds: 2 })
   })
 
   test.each([2, 5, 8, 9])('order of %d: everybody comes in every place equally often', (length) => {

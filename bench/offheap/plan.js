@@ -103,11 +103,10 @@ function plan (chosen) {
     }
   }
   const all = Object.keys(kinds)
-  const any = ({ floor }, named, some) => some ? named : !floor
   const withFloor = (_, named, some) => some ? named : true
   const threaded = ({ floor, variant }, named, some) => !floor && (some ? named : !variant)
   add('speed', speedRows.filter(wanted), quick ? [2000] : sizes, all, withFloor)
-  add('heap', ['heap'].filter(wanted), quick ? [2000] : sizes, quick ? ['strings'] : all, any)
+  add('heap', ['heap'].filter(wanted), quick ? [2000] : sizes, quick ? ['strings'] : all, withFloor)
   for (const [row, setShare] of Object.entries(mixes)) {
     const effort = quick ? { turns: 1, ms: 20 } : { turns: 3, ms: 2000 }
     const task = { setShare, counts, name: 'workers', ...effort }
