@@ -79,9 +79,16 @@ impl Mailbox {
             Some(last) if last.ticket == event.ticket && last.what == What::Progress => *last = event,
             _ => post.events.push(event),
         }
-        let rung = std::mem::replace(&mut post.rung, true);
         drop(post);
-        if !rung && let Some(bell) = locked(&self.bell).as_ref() {
+        self.ring();
+    }
+
+    /// Rings, unless it has rung since the events were last taken, or nobody listens yet.
+    fn ring(&self) {
+        let bell = locked(&self.bell);
+        let Some(bell) = bell.as_ref() else { return };
+        let mut post = locked(&self.post);
+        if !post.events.is_empty() && !std::mem::replace(&mut post.rung, true) {
             ring(bell);
         }
     }
@@ -94,10 +101,19 @@ impl Mailbox {
     }
 }
 
+/// Who claims: a handle of an environment. So a handle that is closed releases what was claimed through it.
+pub fn claimant(environment: u64, handle: u32) -> EnvId {
+    EnvId(environment << 24 | u64::from(handle))
+}
+
+fn environment_of(EnvId(claimant): EnvId) -> u64 {
+    claimant >> 24
+}
+
 /// Tells environments that claims they wait for are over.
 pub fn wake(waiting: &[(EnvId, Ticket)]) {
-    for &(EnvId(id), Ticket(ticket)) in waiting {
-        let mailbox = locked(&MAILBOXES).get(&id).map(Arc::clone);
+    for &(claimant, Ticket(ticket)) in waiting {
+        let mailbox = locked(&MAILBOXES).get(&environment_of(claimant)).map(Arc::clone);
         if let Some(mailbox) = mailbox {
             mailbox.post(Event { ticket, what: What::ClaimOver, a: 0, b: 0, text: String::new() });
         }
@@ -111,7 +127,7 @@ fn claim(call: &Call) -> Outcome {
     local.with(call, op, 1, |open, key| {
         let mut name = Vec::new();
         list_key(&mut name, key);
-        match open.claims.claim(&name, local.id) {
+        match open.claims.claim(&name, claimant(local.id, op.handle)) {
             Claimed::Wait(Ticket(ticket)) => Ok(Reply::F64(-(ticket as f64))),
             Claimed::Produce(ticket) => {
                 // Another may have stored the value and released between the caller's look and this claim.
@@ -153,6 +169,8 @@ fn listen(call: &Call) -> Outcome {
     let mailbox = &call.environment()?.offheap.mailbox;
     let before = locked(&mailbox.bell).replace(bell);
     drop(before);
+    locked(&mailbox.post).rung = false;
+    mailbox.ring();
     Ok(Reply::Nothing)
 }
 

@@ -1,6 +1,6 @@
 //! Saving and loading, on a thread of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,9 +11,9 @@ use napi::bindgen_prelude::Result;
 use super::super::raw::{Call, Exports, Fault, Reply, callback};
 use super::Outcome;
 use super::events::{Event, Mailbox, What};
-use super::local::Open;
 use crate::core::offheap::claims::Ticket;
 use crate::core::offheap::snapshot::{Progress, SnapshotError, Watch};
+use crate::core::offheap::store::Store;
 use crate::core::offheap::transfer::{self, TransferError};
 
 /// How often progress is told.
@@ -42,33 +42,37 @@ impl Job {
 
 /// `(handle, path) -> ticket`
 fn save(call: &Call) -> Outcome {
-    start(call, "heapwise-save", |open, path, watch| {
-        let done = transfer::save(&open.store, open.name.as_deref(), path, watch)?;
+    start(call, "heapwise-save", |store, name, path, watch| {
+        let done = transfer::save(store, name, path, watch)?;
         Ok((done.entries, done.file_bytes))
     })
 }
 
 /// `(handle, path) -> ticket`
 fn load(call: &Call) -> Outcome {
-    start(call, "heapwise-load", |open, path, watch| {
-        let done = transfer::load(&open.store, path, watch)?;
+    start(call, "heapwise-load", |store, _, path, watch| {
+        let done = transfer::load(store, path, watch)?;
         Ok((done.entries, done.bytes))
     })
 }
 
-type Work = fn(&Open, &std::path::Path, Watch<'_>) -> std::result::Result<(u64, u64), TransferError>;
+type Work = fn(&Store, Option<&str>, &Path, Watch<'_>) -> std::result::Result<(u64, u64), TransferError>;
 
-fn start(call: &Call, name: &str, work: Work) -> Outcome {
+fn start(call: &Call, thread_name: &str, work: Work) -> Outcome {
     let local = &call.environment()?.offheap;
-    let open = Arc::clone(&*local.store(call.u32(0)?)?);
+    // Not the `Open`: a store that is only being saved has given its name back.
+    let (store, name) = {
+        let open = local.store(call.u32(0)?)?;
+        (Arc::clone(&open.store), open.name.clone())
+    };
     let path = local.with_text(call, call.js(1)?, |text| path_of(text.wide, text.bytes))?;
     let ticket = Ticket::next();
     let mailbox = Arc::clone(&local.mailbox);
     let cancel = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancel);
     let thread = thread::Builder::new()
-        .name(name.into())
-        .spawn(move || run(&open, &path, ticket, &mailbox, &stop, work))
+        .name(thread_name.into())
+        .spawn(move || run(&store, name.as_deref(), &path, ticket, &mailbox, &stop, work))
         .map_err(|error| Fault::new(format!("no thread could be started: {error}")))?;
     let mut jobs = local.jobs.borrow_mut();
     jobs.retain(|job: &Job| !job.thread.is_finished());
@@ -77,8 +81,9 @@ fn start(call: &Call, name: &str, work: Work) -> Outcome {
 }
 
 fn run(
-    open: &Open,
-    path: &std::path::Path,
+    store: &Store,
+    name: Option<&str>,
+    path: &Path,
     Ticket(ticket): Ticket,
     mailbox: &Mailbox,
     cancel: &AtomicBool,
@@ -93,7 +98,7 @@ fn run(
         }
     };
     let watch = Watch { cancel: Some(cancel), progress: Some(&mut tell) };
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(open, path, watch)));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(store, name, path, watch)));
     let (what, a, b, text) = match outcome {
         Ok(Ok((entries, bytes))) => (What::Done, entries, bytes, String::new()),
         Ok(Err(error)) => (What::Failed, class_of(&error), 0, error.to_string()),

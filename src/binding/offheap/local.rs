@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use once_cell::sync::Lazy;
 
 use super::super::raw::{Call, Fault, Js, Scratch, Text};
-use super::events::Mailbox;
-use crate::core::offheap::claims::{Claims, EnvId};
+use super::events::{Mailbox, claimant};
+use crate::core::offheap::claims::Claims;
 use crate::core::offheap::entry::{Key, key_kind};
 use crate::core::offheap::registry::Registry;
 use crate::core::offheap::store::{Config, Store};
@@ -28,13 +28,15 @@ pub const WIDE: u8 = 32;
 
 /// What is kept of the pending bytes' room, in bytes.
 const MOST_PENDING: usize = 1 << 20;
+/// The most handles of an environment: what an [`Op`] has room for.
+const MOST_HANDLES: usize = 1 << 24;
 /// From this many entries on a store is dropped on another thread.
 const MANY: usize = 10_000;
 
 /// A store that somebody has open.
 #[derive(Debug)]
 pub struct Open {
-    /// Never `None` before it is dropped.
+    /// Kept beyond this by work on another thread.
     pub store: Arc<Store>,
     /// Who makes which value.
     pub claims: Claims,
@@ -70,7 +72,7 @@ impl Op {
 #[derive(Debug)]
 pub struct Local {
     /// Who this is among all environments of the process.
-    pub id: EnvId,
+    pub id: u64,
     handles: RefCell<Vec<Option<Arc<Open>>>>,
     key: RefCell<Scratch>,
     value: RefCell<Scratch>,
@@ -80,20 +82,18 @@ pub struct Local {
     pub mailbox: Arc<Mailbox>,
     /// Work on other threads that this environment has begun.
     pub jobs: RefCell<Vec<super::files::Job>>,
-    closing: Cell<bool>,
 }
 
 impl Local {
     pub fn new(id: u64) -> Self {
         Self {
-            id: EnvId(id),
+            id,
             handles: RefCell::new(vec![None]),
             key: RefCell::default(),
             value: RefCell::default(),
             pending: RefCell::default(),
             mailbox: Mailbox::new(id),
             jobs: RefCell::default(),
-            closing: Cell::new(false),
         }
     }
 
@@ -176,6 +176,10 @@ impl Local {
                 set(8, open.store.max_entry_bytes() as f64);
                 let mut handles = self.handles.borrow_mut();
                 let free = handles.iter().skip(1).position(Option::is_none).map_or(handles.len(), |at| at + 1);
+                if free >= MOST_HANDLES {
+                    set(9, 2.0);
+                    return 0;
+                }
                 if free == handles.len() {
                     handles.push(None);
                 }
@@ -200,29 +204,27 @@ impl Local {
     pub fn close(&self, handle: u32) {
         let open = self.handles.borrow_mut().get_mut(handle as usize).and_then(Option::take);
         if let Some(open) = open {
-            self.leave(&open);
+            self.leave(handle, &open);
         }
     }
 
-    /// Claims of this environment are over, unless it has the store open a second time.
-    fn leave(&self, open: &Arc<Open>) {
-        let again = self.handles.borrow().iter().flatten().any(|other| Arc::ptr_eq(other, open));
-        if !again || self.closing.get() {
-            super::events::wake(&open.claims.drop_env(self.id));
-        }
+    /// What was claimed through a handle is released.
+    fn leave(&self, handle: u32, open: &Open) {
+        super::events::wake(&open.claims.drop_env(claimant(self.id, handle)));
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
-        self.closing.set(true);
         self.mailbox.close();
         for job in self.jobs.get_mut().drain(..) {
             job.give_up();
         }
         let handles = std::mem::take(self.handles.get_mut());
-        for open in handles.iter().flatten() {
-            self.leave(open);
+        for (handle, open) in (0..).zip(&handles) {
+            if let Some(open) = open {
+                self.leave(handle, open);
+            }
         }
     }
 }
@@ -233,20 +235,18 @@ enum Refusal {
     OutOfMemory,
 }
 
-/// A name as text. Two names that differ only in lone surrogates get different texts as well.
+/// A name as text. One that is no text, because it has lone surrogates, is written out behind a NUL, and so is one that
+/// starts with a NUL: two names are never the same text.
 fn readable(wide: bool, bytes: &[u8]) -> String {
-    if !wide {
-        return bytes.iter().map(|&byte| char::from(byte)).collect();
+    let units: Vec<u16> = if wide {
+        bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+    } else {
+        bytes.iter().map(|&byte| u16::from(byte)).collect()
+    };
+    match String::from_utf16(&units) {
+        Ok(text) if !text.starts_with('\0') => text,
+        _ => units.iter().fold("\0".to_owned(), |text, unit| format!("{text}{unit:04x}")),
     }
-    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let mut text = String::new();
-    for unit in char::decode_utf16(units) {
-        match unit {
-            Ok(character) => text.push(character),
-            Err(lone) => text.push_str(&format!("\u{fffd}{:x}", lone.unpaired_surrogate())),
-        }
-    }
-    text
 }
 
 fn wanted(asked: &[Option<f64>]) -> Config {
