@@ -311,6 +311,11 @@ fn wrong_counts_in_a_block() {
         assert!(matches!(found, Err(SnapshotError::Damaged { .. })), "{entries}: {found:?}");
     }
     decode(file_of(&[], 0, 0).as_slice()).unwrap_err();
+    // More records than so many bytes can be is noticed at the block, before the bytes are read.
+    let shortest = Owned::new((0, ""), (3, "")).bytes();
+    decode(file_of(&shortest.repeat(3), 3, 0).as_slice()).unwrap();
+    let found = decode(file_of(&shortest.repeat(3), 4, 0).as_slice());
+    assert!(matches!(found, Err(SnapshotError::Damaged { at: 48, .. })), "{found:?}");
 }
 
 /// Many records must not be in a block longer than the bound, for memory's sake.

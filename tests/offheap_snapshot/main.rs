@@ -11,6 +11,7 @@ mod rules;
 mod seal;
 mod support;
 
+use std::error::Error;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -135,6 +136,21 @@ fn a_full_block_refuses_and_is_unchanged() {
     let (bytes, written) = encoder.finish().unwrap();
     assert_eq!(written.blocks, 1);
     assert_eq!(decode(bytes.as_slice()).unwrap().1, [half]);
+}
+
+#[test]
+fn a_block_is_full_to_the_byte() {
+    let first = Owned::new((0, "k"), (3, ""));
+    for (expires_at, ttl) in [(None, None), (Some(1), None), (None, Some(1)), (Some(1), Some(1))] {
+        let mut second = Owned { expires_at, ttl, ..Owned::new((0, "key"), (8, "")) };
+        let room = BLOCK_BYTES - first.bytes().len() - second.bytes().len();
+        for (length, fits) in [(room, true), (room + 1, false)] {
+            second.value.1.resize(length, 0);
+            let mut block = Block::default();
+            assert!(block.push(&first.record()).unwrap());
+            assert_eq!(block.push(&second.record()).unwrap(), fits);
+        }
+    }
 }
 
 #[test]
@@ -338,4 +354,24 @@ fn errors_are_one_line() {
     for (error, text) in errors {
         assert_eq!(error.to_string(), text);
     }
+}
+
+#[test]
+fn the_cause_of_an_io_error_is_kept() {
+    #[derive(Debug)]
+    struct Outer(SnapshotError);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "outer")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let error = SnapshotError::from(io::Error::other(Outer(SnapshotError::NotASnapshot)));
+    assert_eq!(error.to_string(), "outer");
+    assert!(matches!(error.source().unwrap().downcast_ref(), Some(SnapshotError::NotASnapshot)));
+    assert!(SnapshotError::Cancelled.source().is_none());
 }
