@@ -79,7 +79,11 @@ const codecMissing = (codec, name, cause) => coded(Error, 'ERR_HEAPWISE_CODEC_MI
 
 /** The store is open already, with other options. `differences` says which, each with both values. */
 const storeMismatch = (name, differences) => coded(Error, 'ERR_HEAPWISE_STORE_MISMATCH',
-  `the store ${show(name)} is open with other options: ${differences.join('; ')}`)
+  `the store ${inspect(name)} is open with other options: ${differences.join('; ')}`)
+
+/** There is no room for a store. `bytes`: its bound, NaN for the usual one. */
+const outOfMemory = bytes => coded(Error, 'ERR_HEAPWISE_OUT_OF_MEMORY',
+  `the operating system gives no memory for a store${Number.isNaN(bytes) ? '' : ` of ${bytes} bytes`}`)
 
 /** The value does not fit into what it was to be copied into. */
 const targetTooSmall = (room, needed) => Object.assign(coded(RangeError, 'ERR_HEAPWISE_TARGET_TOO_SMALL',
@@ -100,5 +104,6 @@ module.exports = {
   notDecodable,
   codecMissing,
   storeMismatch,
+  outOfMemory,
   targetTooSmall
 }

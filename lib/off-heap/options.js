@@ -54,7 +54,7 @@ const readCount = (name, takes, value) => {
 }
 
 const readShards = value => {
-  if (!(value >= 1 && value <= MOST_SHARDS && Number.isInteger(Math.log2(value)))) {
+  if (!(Number.isInteger(value) && value >= 1 && value <= MOST_SHARDS && (value & value - 1) === 0)) {
     throw invalidNumber("option 'shards'", `a power of two from 1 to ${MOST_SHARDS}`, value)
   }
   return value

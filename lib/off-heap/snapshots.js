@@ -13,7 +13,8 @@ const ERRORS = {
   1: [Error, 'ERR_HEAPWISE_SNAPSHOT_IO'],
   2: [Error, 'ERR_HEAPWISE_SNAPSHOT_DAMAGED'],
   3: [Error, 'ERR_HEAPWISE_SNAPSHOT_VERSION'],
-  4: [RangeError, 'ERR_HEAPWISE_ENTRY_TOO_LARGE']
+  4: [RangeError, 'ERR_HEAPWISE_ENTRY_TOO_LARGE'],
+  5: [Error, 'ERR_HEAPWISE_STORE_MISMATCH']
 }
 
 const failure = (doing, file, reason, text) => {

@@ -5,13 +5,13 @@
 const native = require('../native')
 const { NAMES, NUMBERS, readCodec } = require('./codecs')
 const { PLACE, differences } = require('./options')
-const { coded, storeMismatch } = require('../errors')
+const { outOfMemory, storeMismatch } = require('../errors')
 
 const MISMATCH = 1
 
 const failure = (name, wanted, actual) => actual[PLACE.reason] === MISMATCH
   ? storeMismatch(name, differences(wanted, actual))
-  : coded(Error, 'ERR_HEAPWISE_OUT_OF_MEMORY', `the operating system gives no memory for ${actual[PLACE.maxBytes]} bytes`)
+  : outOfMemory(wanted[PLACE.maxBytes])
 
 // Who does not name a codec takes the store's. One of the user's own is a pair of functions, which only he has.
 const adoptCodec = (name, number) => {
