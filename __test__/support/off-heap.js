@@ -35,6 +35,14 @@ const thrownBy = action => {
 /** What a promise is rejected with; an error if it is not. */
 const rejectionOf = promise => promise.then(() => { throw new Error('it was not rejected') }, error => error)
 
+/** A promise, and what settles it. */
+const deferred = () => {
+  let resolve
+  let reject
+  const promise = new Promise((...both) => { [resolve, reject] = both })
+  return { promise, resolve, reject }
+}
+
 /** The value in a form that tells its kind, its contents and nothing of its realm. */
 const shapeOf = value => {
   if (Buffer.isBuffer(value)) return `Buffer ${value.toString('hex')}`
@@ -199,6 +207,6 @@ const CODECS = [
 ]
 
 module.exports = {
-  OffHeapCache, open, closeAll, newName, thrownBy, rejectionOf, shapeOf, taggingCodec, PLAIN, JSON_VALUES, CLONED,
-  V8_ONLY, KEYS, CODECS
+  OffHeapCache, open, closeAll, newName, thrownBy, rejectionOf, deferred, shapeOf, taggingCodec, PLAIN, JSON_VALUES,
+  CLONED, V8_ONLY, KEYS, CODECS
 }
