@@ -1,6 +1,5 @@
 //! Policies in pure Rust. Nothing here knows Node-API; `cargo test --no-default-features` builds only this.
 
-pub mod alloc;
 pub mod cache;
 pub mod offheap;
 pub mod sync;

@@ -17,8 +17,8 @@ use std::io;
 
 use super::pages::{PURGE_UNIT, Pages};
 
-/// The smallest block, in words.
-pub const MIN_BLOCK: u32 = 3;
+/// The smallest block, in words: what the smallest entry takes.
+pub const MIN_BLOCK: u32 = 4;
 /// The largest block, and the largest arena, in words: what 29 bits hold, 4 GiB.
 pub const MAX_BLOCK: u32 = (1 << 29) - 1;
 

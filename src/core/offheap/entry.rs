@@ -4,10 +4,11 @@
 //! |---|---|
 //! | 0 | low half: the arena's; high half: the low 32 bits of the deadline |
 //! | 1 | length of the value (31 bits), has a ttl of its own (1), length of the key (16), kinds (8), high bits of the deadline (8) |
-//! | 2 | the entry's ttl in ms, if it has one of its own |
+//! | 2 | low half: where the next newer entry lies; high half: the next older one |
+//! | 3 | the entry's ttl in ms, if it has one of its own |
 //! | … | the key's bytes, then the value's |
 //!
-//! So an entry costs 16 bytes here, and what rounding to whole words takes.
+//! So an entry costs 24 bytes here, and what rounding to whole words takes.
 
 use super::arena::{MAX_BLOCK, MIN_BLOCK};
 
@@ -17,6 +18,8 @@ pub const MAX_KEY: usize = u16::MAX as usize;
 pub const MAX_VALUE: usize = (1 << 31) - 1;
 
 const OWN_TTL: u64 = 1 << 31;
+/// Words before the key, without the ttl.
+const HEADER: usize = 3;
 
 /// A key: its kind (see [`key_kind`]) and its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,11 +65,11 @@ pub fn words_for(key: usize, value: usize, own_ttl: bool) -> Option<u32> {
     if key > MAX_KEY || value > MAX_VALUE {
         return None;
     }
-    let words = 2 + usize::from(own_ttl) + (key + value).div_ceil(8);
+    let words = HEADER + usize::from(own_ttl) + (key + value).div_ceil(8);
     u32::try_from(words).ok().map(|words| words.max(MIN_BLOCK)).filter(|&words| words <= MAX_BLOCK)
 }
 
-/// Writes an entry into a used block that is large enough for it.
+/// Writes an entry into a used block that is large enough for it. Its neighbours stay as they are.
 pub fn write(words: &mut [u64], at: u32, key: Key<'_>, value: Value<'_>, expiry: Expiry) {
     let at = at as usize;
     write_deadline(words, at as u32, 0);
@@ -75,10 +78,10 @@ pub fn write(words: &mut [u64], at: u32, key: Key<'_>, value: Value<'_>, expiry:
         | u64::from(key.kind & 3 | value.kind << 2) << 48
         | if expiry.own_ttl.is_some() { OWN_TTL } else { 0 };
     if let Some(ttl) = expiry.own_ttl {
-        words[at + 2] = ttl;
+        words[at + HEADER] = ttl;
     }
     write_deadline(words, at as u32, expiry.at);
-    let start = (at + 2 + usize::from(expiry.own_ttl.is_some())) * 8;
+    let start = (at + HEADER + usize::from(expiry.own_ttl.is_some())) * 8;
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
     let middle = start + key.bytes.len();
     bytes[start..middle].copy_from_slice(key.bytes);
@@ -90,6 +93,32 @@ pub fn write_deadline(words: &mut [u64], at: u32, deadline: u64) {
     let at = at as usize;
     words[at] = words[at] & 0xffff_ffff | deadline << 32;
     words[at + 1] = words[at + 1] & !(0xff << 56) | (deadline >> 32) << 56;
+}
+
+/// The next newer entry; 0 is none.
+#[inline]
+pub fn newer(words: &[u64], at: u32) -> u32 {
+    words[at as usize + 2] as u32
+}
+
+/// The next older entry; 0 is none.
+#[inline]
+pub fn older(words: &[u64], at: u32) -> u32 {
+    (words[at as usize + 2] >> 32) as u32
+}
+
+/// Sets the next newer entry.
+#[inline]
+pub fn set_newer(words: &mut [u64], at: u32, newer: u32) {
+    let word = &mut words[at as usize + 2];
+    *word = *word & !0xffff_ffff | u64::from(newer);
+}
+
+/// Sets the next older entry.
+#[inline]
+pub fn set_older(words: &mut [u64], at: u32, older: u32) {
+    let word = &mut words[at as usize + 2];
+    *word = *word & 0xffff_ffff | u64::from(older) << 32;
 }
 
 /// The deadline of an entry; 0 is never.
@@ -104,13 +133,13 @@ fn own_ttl_words(word1: u64) -> usize {
 
 /// The ttl of an entry, if it has one of its own.
 pub fn own_ttl(words: &[u64], at: u32) -> Option<u64> {
-    (words[at as usize + 1] & OWN_TTL != 0).then(|| words[at as usize + 2])
+    (words[at as usize + 1] & OWN_TTL != 0).then(|| words[at as usize + HEADER])
 }
 
 /// Sets the ttl of an entry that has one of its own.
 pub fn write_own_ttl(words: &mut [u64], at: u32, ttl: u64) {
     if words[at as usize + 1] & OWN_TTL != 0 {
-        words[at as usize + 2] = ttl;
+        words[at as usize + HEADER] = ttl;
     }
 }
 
@@ -118,7 +147,7 @@ pub fn write_own_ttl(words: &mut [u64], at: u32, ttl: u64) {
 #[inline]
 pub fn key(words: &[u64], at: u32) -> Key<'_> {
     let word1 = words[at as usize + 1];
-    let start = (at as usize + 2 + own_ttl_words(word1)) * 8;
+    let start = (at as usize + HEADER + own_ttl_words(word1)) * 8;
     let len = (word1 >> 32) as u16 as usize;
     Key { kind: (word1 >> 48) as u8 & 3, bytes: &bytemuck::cast_slice(words)[start..start + len] }
 }
@@ -127,7 +156,7 @@ pub fn key(words: &[u64], at: u32) -> Key<'_> {
 #[inline]
 pub fn value(words: &[u64], at: u32) -> Value<'_> {
     let word1 = words[at as usize + 1];
-    let start = (at as usize + 2 + own_ttl_words(word1)) * 8 + (word1 >> 32) as u16 as usize;
+    let start = (at as usize + HEADER + own_ttl_words(word1)) * 8 + (word1 >> 32) as u16 as usize;
     let len = (word1 & 0x7fff_ffff) as usize;
     Value { kind: (word1 >> 50) as u8 & 63, bytes: &bytemuck::cast_slice(words)[start..start + len] }
 }
@@ -136,7 +165,7 @@ pub fn value(words: &[u64], at: u32) -> Value<'_> {
 pub fn overwrite_value(words: &mut [u64], at: u32, new: &[u8]) {
     let len = value(words, at).bytes.len();
     let word1 = words[at as usize + 1];
-    let start = (at as usize + 2 + own_ttl_words(word1)) * 8 + (word1 >> 32) as u16 as usize;
+    let start = (at as usize + HEADER + own_ttl_words(word1)) * 8 + (word1 >> 32) as u16 as usize;
     if len == new.len() {
         bytemuck::cast_slice_mut(words)[start..start + len].copy_from_slice(new);
     }
@@ -160,7 +189,7 @@ mod tests {
             }
         }
         assert_eq!(words_for(0, 0, false), Some(MIN_BLOCK));
-        assert_eq!(words_for(8, 1, true), Some(5));
+        assert_eq!(words_for(8, 1, true), Some(6));
         assert_eq!(words_for(MAX_KEY + 1, 0, false), None);
     }
 }

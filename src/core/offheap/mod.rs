@@ -7,6 +7,7 @@ pub mod arena;
 pub mod claims;
 pub mod clock;
 pub mod entry;
+pub mod index;
 pub mod pages;
 pub mod registry;
 pub mod shard;

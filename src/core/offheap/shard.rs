@@ -1,181 +1,36 @@
-//! One shard: exact LRU by the `lru` crate over entries in an arena, within a budget in bytes.
+//! One shard: exact LRU over entries in an arena, within a budget in bytes.
 //!
-//! The `lru` crate's table holds [`Entry`]s of 8 bytes: where the entry lies, and 32 bits of its key's hash. So its nodes
-//! have 24 bytes, its table is rehashed without looking into the arena, and since only the node knows where an entry lies, an
-//! entry can be moved. Keys are compared through [`Probe`]: the table finds candidates by hash, the probe looks at their bytes.
+//! Entries are linked from the newest to the oldest by where they lie, and found through an [`Index`]. A hit reads one line of
+//! the index and the entry's own; moving it to the front writes to its two neighbours, which nothing waits for. Nothing but
+//! index and neighbours knows where an entry lies, so an entry can be moved.
 //!
-//! What counts against the budget, at every moment: the words of the arena that have been written, a list node for each
-//! entry, the hash table as measured at the allocator, and [`BASE`]. (While the table grows, the old one is there beside
-//! the new one; the arena makes room right afterwards.)
+//! What counts against the budget, at every moment: the words of the arena that have been written, the index, and [`BASE`].
 
-use std::borrow::Borrow;
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lru::LruCache;
 
-use super::arena::{Arena, Block, MAX_BLOCK};
+use super::arena::{Arena, Block, MAX_BLOCK, MIN_BLOCK};
 use super::clock::{Clock, MAX_TIME};
 use super::entry::{self, Expiry, Key, Value};
-use crate::core::alloc::{self, footprint};
+use super::index::Index;
 use crate::core::sync::Mutex;
 
-/// What a shard takes besides arena, nodes and table: its own fields, the lists of the arena, the smallest tables. Bytes.
-pub const BASE: usize = 6 * 1024;
+/// What a shard takes besides arena and index: its own fields, the lists of the arena. Bytes.
+pub const BASE: usize = 4 * 1024;
 /// The least budget of a shard, in bytes.
 pub const MIN_BUDGET: usize = 64 * 1024;
 /// The largest budget of a shard, in bytes: what the arena can address.
 pub const MAX_BUDGET: usize = MAX_BLOCK as usize * 8;
 
-/// A list node of the `lru` crate: an `Entry` and two pointers.
-const NODE: usize = footprint(24);
 /// Evictions for one insertion, after which a fragmented arena is compacted instead.
 const PATIENCE: u32 = 8;
-
-/// What an entry is for the `lru` crate: where it lies (0: nowhere), and part of its hash.
-#[derive(Debug)]
-struct Entry {
-    at: Cell<u32>,
-    hash: u32,
-}
-
-/// What can be asked for in the table: an entry that is there, or one by what it is.
-trait Probe {
-    fn hash(&self) -> u32;
-    fn entry(&self) -> Option<&Entry>;
-    fn is(&self, entry: &Entry) -> bool;
-}
-
-impl Probe for Entry {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
-    fn entry(&self) -> Option<&Entry> {
-        Some(self)
-    }
-    fn is(&self, entry: &Entry) -> bool {
-        self.at == entry.at
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Entry {}
-
-impl Hash for Entry {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u32(self.hash);
-    }
-}
-
-impl<'a> Borrow<dyn Probe + 'a> for Entry {
-    fn borrow(&self) -> &(dyn Probe + 'a) {
-        self
-    }
-}
-
-impl Hash for dyn Probe + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u32(Probe::hash(self));
-    }
-}
-
-impl PartialEq for dyn Probe + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        match (self.entry(), other.entry()) {
-            (_, Some(entry)) => self.is(entry),
-            (Some(entry), None) => other.is(entry),
-            (None, None) => false,
-        }
-    }
-}
-
-impl Eq for dyn Probe + '_ {}
-
-/// Finds an entry by its key, and notes where it lies.
-struct ByKey<'a> {
-    hash: u32,
-    key: Key<'a>,
-    words: &'a [u64],
-    found: Cell<u32>,
-}
-
-impl Probe for ByKey<'_> {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
-    fn entry(&self) -> Option<&Entry> {
-        None
-    }
-    #[inline]
-    fn is(&self, entry: &Entry) -> bool {
-        let at = entry.at.get();
-        let same = entry.hash == self.hash && entry::key(self.words, at) == self.key;
-        if same {
-            self.found.set(at);
-        }
-        same
-    }
-}
-
-/// Finds an entry by where it lies, and writes down where it lies from now on.
-struct Moved {
-    hash: u32,
-    from: u32,
-    to: u32,
-}
-
-impl Probe for Moved {
-    fn hash(&self) -> u32 {
-        self.hash
-    }
-    fn entry(&self) -> Option<&Entry> {
-        None
-    }
-    fn is(&self, entry: &Entry) -> bool {
-        let same = entry.at.get() == self.from;
-        if same {
-            entry.at.set(self.to);
-        }
-        same
-    }
-}
-
-/// The hash is made before, with a secret seed. The table takes its lowest bits for the place and its highest for the tag.
-#[derive(Debug, Clone, Copy, Default)]
-struct Ready;
-
-#[derive(Debug, Default)]
-struct ReadyHasher(u64);
-
-impl BuildHasher for Ready {
-    type Hasher = ReadyHasher;
-    fn build_hasher(&self) -> ReadyHasher {
-        ReadyHasher(0)
-    }
-}
-
-impl Hasher for ReadyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-    fn write_u32(&mut self, hash: u32) {
-        self.0 = u64::from(hash) << 32 | u64::from(hash);
-    }
-}
+/// From this budget on arena and index are in huge pages, where there are any: random accesses then miss the TLB less
+/// often. A shard with little in it then takes 4 MiB.
+const HUGE: usize = 8 << 20;
 
 /// Why an entry was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,34 +41,32 @@ pub enum Reason {
     Expired,
 }
 
-/// Keys of entries that were given up, the newest `max` of them, until somebody asks.
+/// Keys of entries that were given up, each once, the `max` that were given up last, until somebody asks.
 #[derive(Debug)]
 pub struct EvictedKeys {
-    queue: VecDeque<(Reason, u8, Box<[u8]>)>,
-    max: usize,
+    keys: LruCache<(u8, Box<[u8]>), Reason>,
     dropped: u64,
 }
 
 impl EvictedKeys {
-    /// A queue of at most `max` keys.
-    pub fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), max, dropped: 0 }
+    /// Room for `max` keys, none of it allocated before it is needed.
+    pub fn new(max: NonZeroUsize) -> Self {
+        Self { keys: LruCache::sparse(max), dropped: 0 }
     }
 
     fn push(&mut self, reason: Reason, key: Key<'_>) {
-        if self.queue.len() >= self.max {
-            self.queue.pop_front();
-            self.dropped += 1;
+        let pushed = (key.kind, Box::from(key.bytes));
+        if let Some((out, _)) = self.keys.push(pushed, reason) {
+            self.dropped += u64::from(out.0 != key.kind || *out.1 != *key.bytes);
         }
-        self.queue.push_back((reason, key.kind, key.bytes.into()));
     }
 
-    /// The oldest key, with its kind and why it was given up.
+    /// The key that was given up first, with its kind and why.
     pub fn pop(&mut self) -> Option<(Reason, u8, Box<[u8]>)> {
-        self.queue.pop_front()
+        self.keys.pop_lru().map(|((kind, bytes), reason)| (reason, kind, bytes))
     }
 
-    /// How many keys were pushed out by newer ones before anybody asked.
+    /// How many keys others took the place of before anybody asked.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -306,16 +159,15 @@ pub enum Put {
 }
 
 /// One shard.
+#[derive(Debug)]
 pub struct Shard {
-    lru: LruCache<Entry, (), Ready>,
+    index: Index,
     arena: Arena,
+    /// Where the entry lies that was used last, and the one that was used longest ago; 0 if there is none.
+    newest: u32,
+    oldest: u32,
     /// Bytes.
     budget: usize,
-    /// Bytes of the hash table.
-    table: usize,
-    /// Bytes set aside for list nodes, a multiple of `granule`.
-    nodes: usize,
-    granule: usize,
     /// The arena's words, as far as the budget permits now.
     limit: u32,
     /// No entry ends before this time.
@@ -327,22 +179,21 @@ pub struct Shard {
     counters: Counters,
 }
 
-impl fmt::Debug for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard").field("entries", &self.lru.len()).field("budget", &self.budget).finish_non_exhaustive()
-    }
-}
-
-/// From this budget on an arena is in huge pages, where there are any: random accesses then miss the TLB less often. A
-/// shard with little in it then takes 2 MiB.
-const HUGE: usize = 4 << 20;
-
 fn new_arena(budget: usize) -> io::Result<Arena> {
-    let arena = Arena::new(((budget - BASE) / 8) as u32)?;
+    let arena = Arena::new((budget / 8) as u32)?;
     if budget >= HUGE {
         arena.prefer_huge(0);
     }
     Ok(arena)
+}
+
+fn new_index(budget: usize) -> io::Result<Index> {
+    // The smallest entries, and 8 bytes in the index for each.
+    let index = Index::new(budget / (MIN_BLOCK as usize * 8 + 8))?;
+    if budget >= HUGE {
+        index.prefer_huge();
+    }
+    Ok(index)
 }
 
 impl Shard {
@@ -352,15 +203,12 @@ impl Shard {
     /// The operating system refuses the address space.
     pub fn new(budget: usize) -> io::Result<Self> {
         let budget = budget.clamp(MIN_BUDGET, MAX_BUDGET);
-        let granule = (budget / 256).next_power_of_two().clamp(256, 64 * 1024);
-        let arena = new_arena(budget)?;
         let mut shard = Self {
-            lru: LruCache::unbounded_with_hasher(Ready),
-            arena,
+            index: new_index(budget)?,
+            arena: new_arena(budget)?,
+            newest: 0,
+            oldest: 0,
             budget,
-            table: 0,
-            nodes: granule,
-            granule,
             limit: 0,
             earliest: u64::MAX,
             passed: None,
@@ -371,34 +219,34 @@ impl Shard {
         Ok(shard)
     }
 
-    /// The words of the largest entry: alone in the shard, with one node.
+    /// The words of the largest entry: alone in the shard, with the smallest index.
     fn max_words(&self) -> u32 {
-        ((self.budget - BASE - self.granule) / 8 - 1) as u32
+        ((self.budget - BASE - Index::LEAST_BYTES) / 8 - 1) as u32
     }
 
     /// The largest entry, key and value together, in bytes.
     pub fn max_entry_bytes(&self) -> usize {
-        (self.max_words() as usize - 3) * 8
+        (self.max_words() as usize - 4) * 8
     }
 
     /// Entries, those included whose time is over and that nobody has looked at since.
     pub fn len(&self) -> usize {
-        self.lru.len()
+        self.index.len()
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.lru.is_empty()
+        self.index.is_empty()
     }
 
-    /// Bytes allocated for what is stored: blocks, nodes, table, [`BASE`].
+    /// Bytes allocated for what is stored: blocks, index, [`BASE`].
     pub fn bytes(&self) -> usize {
-        self.arena.used_words() as usize * 8 + self.lru.len() * NODE + self.table + BASE
+        self.arena.used_words() as usize * 8 + self.index.bytes() + BASE
     }
 
     /// Bytes of memory held, with what is free inside.
     pub fn committed(&self) -> usize {
-        self.arena.touched() as usize * 8 + self.nodes.max(self.lru.len() * NODE) + self.table + BASE
+        self.arena.touched() as usize * 8 + self.index.bytes() + BASE
     }
 
     /// The budget in bytes.
@@ -420,14 +268,49 @@ impl Shard {
 
     #[inline]
     fn find(&self, hash: u64, key: Key<'_>) -> Option<u32> {
-        let probe = ByKey { hash: hash as u32, key, words: self.arena.words(), found: Cell::new(0) };
-        self.lru.contains(&probe as &dyn Probe).then(|| probe.found.get())
+        let words = self.arena.words();
+        self.index.find(hash as u32, |at| entry::key(words, at) == key)
     }
 
     #[inline]
     fn find_and_promote(&mut self, hash: u64, key: Key<'_>) -> Option<u32> {
-        let probe = ByKey { hash: hash as u32, key, words: self.arena.words(), found: Cell::new(0) };
-        self.lru.promote(&probe as &dyn Probe).then(|| probe.found.get())
+        let at = self.find(hash, key)?;
+        if at != self.newest {
+            self.unlink(at);
+            self.link_newest(at);
+        }
+        Some(at)
+    }
+
+    /// Takes an entry out of the order.
+    #[inline]
+    fn unlink(&mut self, at: u32) {
+        let words = self.arena.words_mut();
+        let (newer, older) = (entry::newer(words, at), entry::older(words, at));
+        if newer == 0 {
+            self.newest = older;
+        } else {
+            entry::set_older(words, newer, older);
+        }
+        if older == 0 {
+            self.oldest = newer;
+        } else {
+            entry::set_newer(words, older, newer);
+        }
+    }
+
+    /// Puts an entry that is not in the order at its new end.
+    #[inline]
+    fn link_newest(&mut self, at: u32) {
+        let words = self.arena.words_mut();
+        entry::set_newer(words, at, 0);
+        entry::set_older(words, at, self.newest);
+        if self.newest == 0 {
+            self.oldest = at;
+        } else {
+            entry::set_newer(words, self.newest, at);
+        }
+        self.newest = at;
     }
 
     #[inline]
@@ -455,18 +338,18 @@ impl Shard {
         } else {
             self.arena.free(at);
         }
-        if self.lru.is_empty() && self.window.1 == 0 {
+        if self.index.is_empty() && self.window.1 == 0 {
             self.earliest = u64::MAX;
             self.passed = None;
         }
     }
 
-    /// Removes the entry at `at` from the table, by its place: its key is still there.
+    /// Removes the entry at `at` from index and order. Its key is still there.
     fn unlist(&mut self, shared: &Shared, at: u32) {
         let hash = shared.hash(entry::key(self.arena.words(), at)) as u32;
-        let probe = Moved { hash, from: at, to: at };
-        let popped = self.lru.pop_entry(&probe as &dyn Probe);
-        debug_assert!(popped.is_some(), "an entry is not in the table");
+        let known = self.index.remove(hash, at);
+        debug_assert!(known, "an entry is not in the index");
+        self.unlink(at);
     }
 
     fn tell(&mut self, shared: &Shared, at: u32, reason: Reason) {
@@ -489,8 +372,11 @@ impl Shard {
 
     /// Gives up the least recently used entry. False if there is none.
     pub fn evict(&mut self, shared: &Shared) -> bool {
-        let Some((entry, ())) = self.lru.pop_lru() else { return false };
-        let at = entry.at.get();
+        let at = self.oldest;
+        if at == 0 {
+            return false;
+        }
+        self.unlist(shared, at);
         shared.removed();
         let reason = if self.is_over(shared, at) { Reason::Expired } else { Reason::Size };
         self.tell(shared, at, reason);
@@ -502,24 +388,39 @@ impl Shard {
 
     /// The words that the budget leaves for the arena.
     fn permitted(&self) -> u32 {
-        (self.budget.saturating_sub(BASE + self.table + self.nodes) / 8) as u32
+        (self.budget.saturating_sub(BASE + self.index.bytes()) / 8) as u32
     }
 
-    /// Sets what the arena may take after nodes or table have changed, and makes it so.
-    fn settle(&mut self, shared: &Shared) {
-        self.limit = self.permitted();
-        if self.arena.top() > self.limit.max(self.arena.first()) {
+    /// Makes the arena take no more than `limit` words from now on.
+    fn confine(&mut self, shared: &Shared, limit: u32) {
+        self.limit = limit;
+        if self.arena.top() > limit.max(self.arena.first()) {
             let mut from = self.arena.first();
-            while from + self.arena.size(from) <= self.limit {
+            while from + self.arena.size(from) <= limit {
                 from += self.arena.size(from);
             }
             let to = self.arena.top();
             self.clear_out(shared, from, to, 0);
             self.arena.free_held(from, to);
         }
-        if self.arena.touched() > self.limit {
-            self.arena.purge(self.limit);
+        if self.arena.touched() > limit {
+            self.arena.purge(limit);
         }
+    }
+
+    /// Makes room for one more entry in the index.
+    fn make_slot(&mut self, shared: &Shared) {
+        // Making room in the arena can make it in the index as well.
+        let wants = self.index.wants();
+        if wants == 0 {
+            return;
+        }
+        let limit = self.permitted().saturating_sub(wants.div_ceil(8) as u32);
+        self.confine(shared, limit);
+        if self.index.wants() > 0 {
+            self.index.grow();
+        }
+        self.limit = self.permitted();
     }
 
     /// Moves what lies in `from..to`, which are whole blocks, elsewhere, and gives up least recently used entries until
@@ -547,7 +448,7 @@ impl Shard {
             at += size;
         }
         self.window = (0, 0);
-        if self.lru.is_empty() {
+        if self.index.is_empty() {
             self.earliest = u64::MAX;
             self.passed = None;
         }
@@ -562,8 +463,20 @@ impl Shard {
         words.copy_within(source + 1..source + size as usize, target + 1);
         let deadline = entry::deadline(words, to);
         self.note(deadline);
-        let known = self.lru.contains(&Moved { hash, from, to } as &dyn Probe);
-        debug_assert!(known, "an entry is not in the table");
+        let words = self.arena.words_mut();
+        let (newer, older) = (entry::newer(words, to), entry::older(words, to));
+        if newer == 0 {
+            self.newest = to;
+        } else {
+            entry::set_older(words, newer, to);
+        }
+        if older == 0 {
+            self.oldest = to;
+        } else {
+            entry::set_newer(words, older, to);
+        }
+        let known = self.index.relocate(hash, from, to);
+        debug_assert!(known, "an entry is not in the index");
         self.arena.retire(from);
     }
 
@@ -610,9 +523,10 @@ impl Shard {
             if let Some(at) = self.arena.allocate(words, self.limit) {
                 return Some(at);
             }
-            if self.lru.is_empty() {
-                // Only the table is left of what was. Without it everything is as new.
-                self.drop_table();
+            if self.index.is_empty() {
+                // Only the index is left of what was.
+                while self.index.shrink() {}
+                self.limit = self.permitted();
                 return self.arena.allocate(words, self.limit);
             }
             let spare = self.arena.free_words() + (self.limit.saturating_sub(self.arena.top()));
@@ -626,14 +540,6 @@ impl Shard {
             evictions += 1;
             compacted &= !evictions.is_multiple_of(64);
         }
-    }
-
-    /// A new table for an empty shard.
-    fn drop_table(&mut self) {
-        self.lru = LruCache::unbounded_with_hasher(Ready);
-        self.table = 0;
-        self.nodes = self.granule;
-        self.limit = self.permitted();
     }
 
     // Writing
@@ -701,13 +607,7 @@ impl Shard {
         expiry: Expiry,
         words: u32,
     ) -> Put {
-        if (self.lru.len() + 1) * NODE > self.nodes {
-            self.nodes += self.granule;
-            self.settle(shared);
-        } else if self.nodes - self.lru.len() * NODE > 4 * self.granule {
-            self.nodes = ((self.lru.len() + 1) * NODE).next_multiple_of(self.granule);
-            self.limit = self.permitted();
-        }
+        self.make_slot(shared);
         let Some(at) = self.make_room(shared, words) else {
             shared.removed();
             self.counters.refused += 1;
@@ -716,14 +616,19 @@ impl Shard {
         entry::write(self.arena.words_mut(), at, key, value, expiry);
         self.note(expiry.at);
         self.counters.sets += 1;
-        let before = alloc::large_bytes();
-        self.lru.put(Entry { at: Cell::new(at), hash: hash as u32 }, ());
-        let grown = alloc::large_bytes() - before;
-        if grown != 0 {
-            self.table = self.table.saturating_add_signed(grown);
-            self.settle(shared);
-        }
+        self.link_newest(at);
+        self.insert_slot(shared, hash as u32, at);
         Put::Stored
+    }
+
+    /// Adds an entry to the index, for which there is room, unless its end is too crowded.
+    fn insert_slot(&mut self, shared: &Shared, hash: u32, at: u32) {
+        while !self.index.insert(hash, at) {
+            let limit = self.permitted().saturating_sub(self.index.growth().div_ceil(8) as u32);
+            self.confine(shared, limit);
+            self.index.grow();
+            self.limit = self.permitted();
+        }
     }
 
     // Operations
@@ -890,26 +795,25 @@ impl Shard {
         Ok(sum)
     }
 
-    /// Removes everything. What was held is handed back, to be dropped where it hurts nobody.
-    pub fn clear(&mut self, shared: &Shared) -> Remains {
+    /// Removes everything. What was held is handed back: giving memory back takes a while.
+    pub fn clear(&mut self, shared: &Shared) -> Option<Self> {
         if shared.max_entries > 0 {
-            shared.entries.fetch_sub(self.lru.len(), Ordering::Relaxed);
+            shared.entries.fetch_sub(self.len(), Ordering::Relaxed);
         }
-        self.earliest = u64::MAX;
-        self.passed = None;
-        self.window = (0, 0);
-        let lru = std::mem::replace(&mut self.lru, LruCache::unbounded_with_hasher(Ready));
-        self.table = 0;
-        self.nodes = self.granule;
-        self.limit = self.permitted();
-        let arena = match new_arena(self.budget) {
-            Ok(fresh) => Some(std::mem::replace(&mut self.arena, fresh)),
+        let (counters, budget) = (self.counters, self.budget);
+        match Self::new(budget) {
+            Ok(fresh) => Some(std::mem::replace(self, Self { counters, ..fresh })),
             Err(_) => {
+                self.index.reset();
                 self.arena.reset();
+                (self.newest, self.oldest) = (0, 0);
+                self.earliest = u64::MAX;
+                self.passed = None;
+                self.window = (0, 0);
+                self.limit = self.permitted();
                 None
             }
-        };
-        Remains { _lru: lru, _arena: arena }
+        }
     }
 
     /// Removes entries whose time is over, looking at no more than `blocks` blocks. True when all have been looked at;
@@ -977,8 +881,10 @@ impl Shard {
     ) -> Result<(), E> {
         let now = shared.clock.now();
         let words = self.arena.words();
-        for (entry, ()) in self.lru.iter().rev() {
-            let at = entry.at.get();
+        let mut next = self.oldest;
+        while next != 0 {
+            let at = next;
+            next = entry::newer(words, at);
             let deadline = entry::deadline(words, at);
             if deadline == 0 || deadline > now {
                 let expiry = Expiry { at: deadline, own_ttl: entry::own_ttl(words, at) };
@@ -1016,8 +922,18 @@ impl Shard {
             }
             at += self.arena.size(at);
         }
-        if used != self.lru.len() || self.lru.iter().count() != used {
-            return Err(format!("{used} entries in the arena, {} in the table", self.lru.len()));
+        self.index.validate()?;
+        let (mut listed, mut at, mut newer) = (0, self.newest, 0);
+        while at != 0 && listed <= used {
+            if entry::newer(words, at) != newer || self.arena.kind(at) != Block::Used {
+                return Err(format!("the entry at {at} is wrong about the next newer one"));
+            }
+            listed += 1;
+            newer = at;
+            at = entry::older(words, at);
+        }
+        if used != self.len() || listed != used || newer != self.oldest {
+            return Err(format!("{used} entries in the arena, {} in the index, {listed} in order", self.len()));
         }
         if earliest < self.earliest {
             return Err(format!("an entry ends at {earliest}, before {}", self.earliest));
@@ -1026,17 +942,5 @@ impl Shard {
             return Err(format!("{} bytes, {} committed, of {}", self.bytes(), self.committed(), self.budget));
         }
         Ok(())
-    }
-}
-
-/// What a shard held before it was cleared. Dropping it takes a while.
-pub struct Remains {
-    _lru: LruCache<Entry, (), Ready>,
-    _arena: Option<Arena>,
-}
-
-impl fmt::Debug for Remains {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remains")
     }
 }

@@ -2,11 +2,12 @@
 
 use std::hash::RandomState;
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::clock::Clock;
 use super::entry::{Expiry, Key, Value};
-use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Remains, Shard, Shared};
+use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Shard, Shared};
 use crate::core::sync::{Mutex, MutexGuard};
 
 /// The most shards.
@@ -147,7 +148,7 @@ impl Store {
             ttl: config.ttl,
             max_entries: config.max_entries,
             entries: AtomicUsize::new(0),
-            evicted: (config.evicted_keys > 0).then(|| Mutex::new(EvictedKeys::new(config.evicted_keys))),
+            evicted: NonZeroUsize::new(config.evicted_keys).map(|max| Mutex::new(EvictedKeys::new(max))),
         };
         let store = Self {
             slots,
@@ -352,8 +353,8 @@ impl Store {
     }
 
     /// Removes everything. What was held is handed back, to be dropped where it hurts nobody.
-    pub fn clear(&self) -> Vec<Remains> {
-        (0..self.slots.len()).map(|index| self.lock(index).clear(&self.shared)).collect()
+    pub fn clear(&self) -> Vec<Shard> {
+        (0..self.slots.len()).filter_map(|index| self.lock(index).clear(&self.shared)).collect()
     }
 
     /// Entries, those included whose time is over and that nobody has looked at since.
