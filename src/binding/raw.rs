@@ -144,17 +144,30 @@ impl Element for f64 {
 }
 
 impl Call {
-    fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Option<Self> {
-        let mut argc = MAX_ARGS;
-        let mut argv = [ptr::null_mut(); MAX_ARGS];
-        let mut data = ptr::null_mut();
+    /// An empty call, to be filled where it lies: copying the arguments would cost as much as reading them.
+    #[inline(always)]
+    fn new(env: sys::napi_env) -> Self {
+        Self { env, argv: [ptr::null_mut(); MAX_ARGS], argc: MAX_ARGS, data: ptr::null_mut() }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, info: sys::napi_callback_info) -> bool {
         // SAFETY: `env` and `info` are those of the running callback; `argv` has room for `argc` values.
-        let status =
-            unsafe { sys::napi_get_cb_info(env, info, &mut argc, argv.as_mut_ptr(), ptr::null_mut(), &mut data) };
-        (status == sys::Status::napi_ok).then_some(Self { env, argv, argc, data })
+        let status = unsafe {
+            sys::napi_get_cb_info(
+                self.env,
+                info,
+                &mut self.argc,
+                self.argv.as_mut_ptr(),
+                ptr::null_mut(),
+                &mut self.data,
+            )
+        };
+        status == sys::Status::napi_ok
     }
 
     /// What belongs to the environment of this call.
+    #[inline(always)]
     pub fn environment(&self) -> std::result::Result<&Environment, Fault> {
         // SAFETY: every function is made with the pointer of `Exports`, which is null or that of an `Environment` freed by
         // the environment's last cleanup hook; no JavaScript runs after that. The borrow ends with the callback.
@@ -162,6 +175,7 @@ impl Call {
     }
 
     /// Argument `index`.
+    #[inline(always)]
     pub fn js(&self, index: usize) -> std::result::Result<Js, Fault> {
         self.value(index).map(Js)
     }
@@ -209,23 +223,14 @@ impl Call {
     }
 
     /// `js` as a string, every UTF-16 unit as it is.
+    #[inline(always)]
     pub fn text<'s>(&self, js: Js, scratch: &'s mut Scratch) -> std::result::Result<Text<'s>, Fault> {
         if scratch.wide.len() > MOST_SCRATCH || scratch.narrow.capacity() > MOST_SCRATCH {
             *scratch = Scratch::default();
         }
         let mut length = self.utf16_units(js, &mut scratch.wide)?;
         if length + 1 >= scratch.wide.len() {
-            // Perhaps it was cut.
-            let mut whole = 0;
-            // SAFETY: `js` belongs to the running callback of `env`; without a buffer only the length is asked for.
-            let status = unsafe { sys::napi_get_value_string_utf16(self.env, js.0, ptr::null_mut(), 0, &mut whole) };
-            if status != sys::Status::napi_ok {
-                return Err(Fault::new("not a string"));
-            }
-            if whole > length {
-                scratch.wide.resize(whole + 2, 0);
-                length = self.utf16_units(js, &mut scratch.wide)?;
-            }
+            length = self.long_text(js, scratch, length)?;
         }
         let units = &scratch.wide[..length];
         if units.iter().fold(0, |all, &unit| all | unit) > 0xff {
@@ -236,6 +241,23 @@ impl Call {
         Ok(Text { wide: false, bytes: &scratch.narrow })
     }
 
+    /// Reads a string again that was perhaps cut.
+    #[cold]
+    fn long_text(&self, js: Js, scratch: &mut Scratch, length: usize) -> std::result::Result<usize, Fault> {
+        let mut whole = 0;
+        // SAFETY: `js` belongs to the running callback of `env`; without a buffer only the length is asked for.
+        let status = unsafe { sys::napi_get_value_string_utf16(self.env, js.0, ptr::null_mut(), 0, &mut whole) };
+        if status != sys::Status::napi_ok {
+            return Err(Fault::new("not a string"));
+        }
+        if whole <= length {
+            return Ok(length);
+        }
+        scratch.wide.resize(whole + 2, 0);
+        self.utf16_units(js, &mut scratch.wide)
+    }
+
+    #[inline(always)]
     fn utf16_units(&self, js: Js, out: &mut [u16]) -> std::result::Result<usize, Fault> {
         let mut length = 0;
         // SAFETY: `js` belongs to the running callback of `env`; `out` has room for `out.len()` units, the last of which
@@ -370,11 +392,13 @@ impl Call {
         bell.map_err(|error| Fault::new(error.to_string()))
     }
 
+    #[inline(always)]
     fn value(&self, index: usize) -> std::result::Result<sys::napi_value, Fault> {
         if index < self.argc.min(MAX_ARGS) { Ok(self.argv[index]) } else { Err(Fault::new("missing argument")) }
     }
 
     /// Argument `index` as an unsigned integer.
+    #[inline]
     pub fn u32(&self, index: usize) -> std::result::Result<u32, Fault> {
         let value = self.value(index)?;
         let mut out = 0;
@@ -457,12 +481,16 @@ impl Call {
 }
 
 /// Runs the body of a callback. Called by the functions that [`callback!`] makes.
+#[inline(always)]
 pub fn run(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    body: fn(&Call) -> std::result::Result<Reply, Fault>,
+    body: impl FnOnce(&Call) -> std::result::Result<Reply, Fault>,
 ) -> sys::napi_value {
-    let Some(call) = Call::read(env, info) else { return ptr::null_mut() };
+    let mut call = Call::new(env);
+    if !call.read(info) {
+        return ptr::null_mut();
+    }
     let outer = IN_CALLBACK.with(|inside| inside.replace(true));
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&call)));
     IN_CALLBACK.with(|inside| inside.set(outer));

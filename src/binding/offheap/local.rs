@@ -98,6 +98,7 @@ impl Local {
     }
 
     /// The store of a handle.
+    #[inline]
     pub fn store(&self, handle: u32) -> Result<Ref<'_, Arc<Open>>, Fault> {
         Ref::filter_map(self.handles.borrow(), |handles| handles.get(handle as usize)?.as_ref())
             .map_err(|_| Fault::new("the handle is closed"))
@@ -110,7 +111,7 @@ impl Local {
     }
 
     /// Reads the key in argument `index`, and hands it to `f` with the store.
-    #[inline]
+    #[inline(always)]
     pub fn with<R>(
         &self,
         call: &Call,
@@ -123,7 +124,7 @@ impl Local {
     }
 
     /// Reads a key. What it is made of is copied: it is hashed once and stored later, and must be the same both times.
-    #[inline]
+    #[inline(always)]
     pub fn with_key<R>(&self, call: &Call, kind: u8, js: Js, f: impl FnOnce(Key<'_>) -> R) -> Result<R, Fault> {
         match kind {
             key_kind::LATIN1 => {
