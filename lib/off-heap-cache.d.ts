@@ -400,8 +400,8 @@ export declare class OffHeapCache<
   forEach (callback: (value: V, key: K, cache: this) => void, thisArg?: unknown): void
 
   /**
-   * Removes keys from the queue of evicted keys and returns them, the oldest first. The queue is one for all threads.
-   * Empty without the option `evictedKeys`.
+   * Removes keys from the queue of evicted keys and returns them, the oldest first. The queue is one for all threads. A
+   * key that was evicted several times is in it once, for the last time. Empty without the option `evictedKeys`.
    * @param max at most so many, a nonnegative integer; all by default
    * @throws `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_INVALID_ARG_VALUE` for another `max`
    */

@@ -248,7 +248,7 @@ class OffHeapCache {
       if (result === STORED) return true
       if (result === TOO_LARGE) return this.#refuse(key)
       // Equal values may have been encoded to other bytes. Then those that are stored are what is expected.
-      const stored = takeEqual(codec, offheapGet(op, key, PEEK | AS_SAID), before)
+      const stored = takeEqual(codec, offheapGet(op, key, PEEK | AS_SAID), expected, before)
       if (stored === undefined) return false
       before = stored
     }

@@ -133,13 +133,20 @@ const decode = (codec, kind, payload) => typeof payload === 'string'
   : decodeBytes(codec, kind, Buffer.from(payload), payload.length)
 
 /**
- * The value that was found, still encoded, if it is equal to one that a codec has encoded to other bytes. One value has
- * many encodings: V8's tells an array that was decoded from one that was written down.
+ * The value that was found, as the store has it, if it is equal to one that a codec has encoded otherwise. One value has
+ * many encodings: V8's tells an array that was decoded from one that was written down. And numbers that increment()
+ * has made are not encoded, whatever the codec.
  *
  * @param {any} found what a look-up returned, a descriptor if a codec is needed
  */
-const takeEqual = (codec, found, { kind, payload }) => {
-  if (!isEncoded(kind) || typeof found !== 'number' || (found & 31) !== kind) return undefined
+const takeEqual = (codec, found, expected, { kind, payload }) => {
+  if (!isEncoded(kind) || typeof found !== 'number') return undefined
+  const foundKind = found & 31
+  if (foundKind === NUMBER) {
+    const number = takeNumber()
+    return Object.is(number, expected) ? { kind: NUMBER, payload: number } : undefined
+  }
+  if (foundKind !== kind) return undefined
   const stored = kind < BUFFER ? takeText(found & WIDE) : takeBuffer(lengthOf(found))
   const equal = isDeepStrictEqual(decode(codec, kind, stored), decode(codec, kind, payload))
   return equal ? { kind, payload: stored } : undefined
