@@ -30,8 +30,8 @@ pub const WIDE: u8 = 32;
 const MOST_PENDING: usize = 1 << 20;
 /// The most handles of an environment: what an [`Op`] has room for.
 const MOST_HANDLES: usize = 1 << 24;
-/// From this many entries on a store is dropped on another thread.
-const MANY: usize = 10_000;
+/// From this many bytes on a store is dropped on another thread: giving memory back takes a while.
+const LARGE: usize = 16 << 20;
 
 /// A store that somebody has open.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if self.store.len() >= MANY {
+        if self.store.bytes() >= LARGE {
             sweeper::bury(Box::new(Arc::clone(&self.store)));
         }
     }
