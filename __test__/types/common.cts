@@ -8,3 +8,6 @@ const status: heapwise.LRUCache.Status<string, number> = {}
 cache.get('a', { status })
 
 export import LRUCache = heapwise.LRUCache
+
+const shared: heapwise.OffHeapCache<string, number> = new heapwise.OffHeapCache({ name: 'common' })
+expectType<number | undefined>()(shared.get('a'))

@@ -58,6 +58,25 @@ test('BoundedMap has what is declared beyond Map, and nothing else', () => {
   expect(declared).toEqual(runtime.filter(name => !ofMap.includes(name)))
 })
 
+test('OffHeapCache has the members that are declared, and no others', () => {
+  const declared = membersOf('lib/off-heap-cache.d.ts', 'export declare class OffHeapCache')
+  const cache = new heapwise.OffHeapCache()
+  expect(declared.length).toBeGreaterThan(35)
+  expect(declared).toEqual(runtimeMembersOf(heapwise.OffHeapCache, cache))
+  cache.close()
+})
+
+test('stats() of OffHeapCache has the fields that are declared, and no others', () => {
+  const cache = new heapwise.OffHeapCache()
+  const { shards, ...stats } = cache.stats()
+  cache.close()
+  const [, body] = /interface ShardStats \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/off-heap-cache.d.ts'))
+  const declared = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name)
+  expect(declared.length).toBeGreaterThan(5)
+  expect(declared).toEqual(Object.keys(stats))
+  for (const shard of shards) expect(declared).toEqual(Object.keys(shard))
+})
+
 test('stats() has the fields that are declared, and no others', () => {
   const [, body] = /interface Stats \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/lru-cache.d.ts'))
   const declared = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name)
@@ -66,7 +85,8 @@ test('stats() has the fields that are declared, and no others', () => {
 
 test.each([
   ['lib/lru-cache.d.ts', 'lib/cache/options.js', 'KNOWN'],
-  ['lib/bounded-map.d.ts', 'lib/bounded-map.js', 'NAMES']
+  ['lib/bounded-map.d.ts', 'lib/bounded-map.js', 'NAMES'],
+  ['lib/off-heap-cache.d.ts', 'lib/off-heap/options.js', 'KNOWN']
 ])('%s: each option that the constructor knows is declared, and no other', (declaration, source, constant) => {
   const [, body] = /interface OptionsBase<.*\{\n([\s\S]*?)\n {2}\}/.exec(read(declaration))
   const declared = [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, name]) => name)

@@ -133,8 +133,8 @@ const decode = (codec, kind, payload) => typeof payload === 'string'
   : decodeBytes(codec, kind, Buffer.from(payload), payload.length)
 
 /**
- * The value that was found, as the store has it, if it is equal to one that a codec has encoded otherwise. One value has
- * many encodings: V8's tells an array that was decoded from one that was written down. And numbers that increment()
+ * The value that was found, as the store has it, if it is equal to one that a codec has encoded otherwise. One value
+ * has many encodings: V8's tells an array that was decoded from one that was written down. And numbers that increment()
  * has made are not encoded, whatever the codec.
  *
  * @param {any} found what a look-up returned, a descriptor if a codec is needed
