@@ -21,7 +21,8 @@ const VALUES = [
   { id: 1, list: [1, 'two', { three: null }] }, [], { text: 'é日' }, { n: 1.5 }
 ]
 const SHAPES = new Map([...KEYS, ...VALUES, LARGE, undefined].map(each => [each, shapeOf(each)]))
-const shape = each => SHAPES.get(each) ?? shapeOf(each)
+// To a Map, -0 is 0.
+const shape = each => each === 0 ? shapeOf(each) : SHAPES.get(each) ?? shapeOf(each)
 // The shape of a key as it comes back.
 const keyShape = key => shapeOf(typeof key === 'object' ? Buffer.from(key) : key)
 const KEY_SHAPES = KEYS.map(keyShape)

@@ -75,10 +75,18 @@ const scratchOf = length => {
 // From here on a Buffer does not come from Node's pool, in any case.
 const POOLED = 4096
 
+const newBuffer = length => length < POOLED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+
 /** A Buffer of its own, filled with the bytes that are pending. */
 const takeBuffer = length => {
-  const buffer = length < POOLED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+  const buffer = newBuffer(length)
   take(buffer)
+  return buffer
+}
+
+const copyBuffer = (bytes, start, end) => {
+  const buffer = newBuffer(end - start)
+  bytes.copy(buffer, 0, start, end)
   return buffer
 }
 
@@ -181,12 +189,12 @@ class ValueReader {
     const end = this.#at = start + lengthOf(descriptor)
     switch (kind) {
       case NUMBER: return bytes.readDoubleLE(start)
-      case BUFFER: return Buffer.from(bytes.subarray(start, end))
+      case BUFFER: return copyBuffer(bytes, start, end)
       case BIGINT: return parseBigInt(bytes.latin1Slice(start, end))
       case JSON_TEXT: case CUSTOM_TEXT:
         return decodeText(this.#codec, kind, wide ? bytes.ucs2Slice(start, end) : bytes.latin1Slice(start, end))
       case V8: case MSGPACK: return decodeBytes(this.#codec, kind, bytes.subarray(start, end), end - start)
-      case CUSTOM: return decodeBytes(this.#codec, kind, Buffer.from(bytes.subarray(start, end)), end - start)
+      case CUSTOM: return decodeBytes(this.#codec, kind, copyBuffer(bytes, start, end), end - start)
       default: {
         const copy = new ArrayBuffer(end - start)
         new Uint8Array(copy).set(bytes.subarray(start, end))
