@@ -232,10 +232,13 @@ describe('many at once', () => {
         yield make()
       }
     }
-    cache.setMany(again(() => [key, value]))
-    expect(cache.size).toBe(5)
-    expect(cache.getMany(again(() => key)).map(([number]) => number)).toEqual([0, 10, 20, 30, 40])
-    expect(cache.deleteMany(again(() => key))).toBe(5)
+    const array = make => Object.assign([], { [Symbol.iterator]: () => again(make) })
+    for (const each of [again, array]) {
+      cache.setMany(each(() => [key, value]))
+      expect(cache.size).toBe(5)
+      expect(cache.getMany(each(() => key)).map(([number]) => number)).toEqual([0, 10, 20, 30, 40])
+      expect(cache.deleteMany(each(() => key))).toBe(5)
+    }
   })
 
   test.each(['getMany', 'setMany', 'deleteMany'])('%s: what is no iterable, or holds no entries', method => {

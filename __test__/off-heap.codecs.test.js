@@ -192,8 +192,11 @@ describe('what is not kept', () => {
       const { OffHeapCache } = require('.')
       const cache = new OffHeapCache({ codec: 'msgpack' })
       const value = { f: Float64Array.of(1, 2), d: new DataView(new ArrayBuffer(2)), b: Buffer.from('abc'), a: [{}] }
+      cache.set('b', { other: Buffer.alloc(500, 0xff) })
       const first = cache.set('a', value).get('a')
       const [second] = cache.getMany(['a'])
+      cache.get('b')
+      cache.getMany(['b'])
       first.b.fill(0)
       first.f.fill(0)
       require('assert').deepStrictEqual([second, cache.get('a')], [value, value])

@@ -269,6 +269,56 @@ describe('a signal', () => {
     expect(await cache.getOrSet('a', () => 1)).toBe(1)
   })
 
+  test('that ends a wait has it forgotten in native code as well', async () => {
+    const native = jest.requireActual('../lib/native.js')
+    const offheapForget = jest.fn(native.offheapForget)
+    jest.doMock('../lib/native.js', () => ({ ...native, offheapForget }))
+    let Cache
+    jest.isolateModules(() => { Cache = require('..').OffHeapCache })
+    jest.dontMock('../lib/native.js')
+    const cache = new Cache()
+    const controller = new AbortController()
+    const { promise, resolve } = deferred()
+    const producing = cache.getOrSet('a', () => promise)
+    const waiting = [1, 2].map(() => rejectionOf(cache.getOrSet('a', () => 1, { signal: controller.signal })))
+    controller.abort('enough')
+    expect(await Promise.all(waiting)).toEqual(['enough', 'enough'])
+    await rejectionOf(cache.getOrSet('b', () => cache.getOrSet('b', () => 1)))
+    expect(offheapForget).toHaveBeenCalledTimes(3)
+    expect(new Set(offheapForget.mock.calls.map(([, ticket]) => ticket)).size).toBe(3)
+    resolve()
+    await producing
+    cache.close()
+  })
+
+  test('aborted after a wait has ended and before it is noticed', async () => {
+    const native = jest.requireActual('../lib/native.js')
+    let ring
+    const posted = []
+    let claims = 0
+    jest.doMock('../lib/native.js', () => ({
+      ...native,
+      offheapListen (callback) { ring = callback },
+      offheapEvents: () => posted.splice(0),
+      offheapClaim: () => { claims++; return -7 },
+      offheapSave: () => 8
+    }))
+    let Cache
+    jest.isolateModules(() => { Cache = require('..').OffHeapCache })
+    jest.dontMock('../lib/native.js')
+    const cache = new Cache()
+    const controller = new AbortController()
+    const waiting = rejectionOf(cache.getOrSet('a', () => 1, { signal: controller.signal }))
+    const saving = cache.save('file', { onProgress () { controller.abort('late') } })
+    await turn()
+    posted.push(...[7, 0, 0, 0, ''], ...[8, 1, 0, 0, ''], ...[8, 2, 0, 0, ''])
+    ring()
+    expect(await waiting).toBe('late')
+    expect(claims).toBe(1)
+    await saving
+    cache.close()
+  })
+
   test('that is never aborted keeps no listener', async () => {
     const cache = open()
     const { signal } = new AbortController()

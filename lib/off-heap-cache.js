@@ -300,12 +300,12 @@ class OffHeapCache {
   async getOrSet (key, producer, options = undefined) {
     if (typeof producer !== 'function') throw invalidType("argument 'producer'", 'a function', producer)
     const { ttl, signal } = producing.readOptions(options)
-    if (signal?.aborted) throw signal.reason
     const kind = kindOfKey(key)
     const flags = this.#getFlags({ allowStale: false, updateAgeOnGet: undefined })
     // The caller may write into a Buffer again while this waits.
     const own = typeof key === 'object' ? Buffer.from(key) : key
     for (;;) {
+      if (signal?.aborted) throw signal.reason
       const found = offheapGet(this.#live() + kind, own, flags)
       if (found !== undefined) return typeof found === 'number' ? takeValue(this.#codec, found) : found
       events.listen()

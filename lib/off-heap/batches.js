@@ -9,13 +9,14 @@ const { invalidType, notEncodable } = require('../errors')
 
 const isIterable = value => typeof value === 'object' && typeof value?.[Symbol.iterator] === 'function'
 
-// What is not an array may give one Buffer again and again, each time with other bytes in it.
+// What iterates in its own way may give one Buffer again and again, each time with other bytes in it.
+const isFixed = value => Array.isArray(value) && value[Symbol.iterator] === Array.prototype[Symbol.iterator]
 const kept = (fixed, bytes) => !fixed && isUint8Array(bytes) ? Uint8Array.prototype.slice.call(bytes) : bytes
 
 /** The keys of an iterable, as an array that nobody else has. */
 const readKeys = keys => {
   if (!isIterable(keys)) throw invalidType("argument 'keys'", 'an iterable of keys', keys)
-  const fixed = Array.isArray(keys)
+  const fixed = isFixed(keys)
   const list = []
   for (const key of keys) {
     kindOfKey(key)
@@ -27,7 +28,7 @@ const readKeys = keys => {
 /** The entries of an iterable, encoded. */
 const readEntries = (codec, entries) => {
   if (!isIterable(entries)) throw invalidType("argument 'entries'", 'an iterable of [key, value]', entries)
-  const fixed = Array.isArray(entries)
+  const fixed = isFixed(entries)
   const keys = []
   const payloads = []
   const kinds = []

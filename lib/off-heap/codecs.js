@@ -8,6 +8,7 @@
 const v8 = require('node:v8')
 const { isDataView, isUint8Array } = require('node:util/types')
 const { JSON_TEXT, CUSTOM, CUSTOM_TEXT, MSGPACK, V8 } = require('./kinds')
+const { isJson } = require('./plain')
 const { codecMissing, invalidType, notDecodable, notEncodable, outOfRange } = require('../errors')
 
 // The numbers by which the store knows codecs.
@@ -35,7 +36,16 @@ const decodeV8 = bytes => {
   return deserializer.readValue()
 }
 
-const v8Codec = { name: 'v8', number: NUMBERS.v8, custom: false, encode: v8.serialize, kindOf: () => V8 }
+// What JSON gives back as it was is kept as JSON.
+const encodeV8 = value => isJson(value) ? JSON.stringify(value) : v8.serialize(value)
+
+const v8Codec = {
+  name: 'v8',
+  number: NUMBERS.v8,
+  custom: false,
+  encode: encodeV8,
+  kindOf: encoded => typeof encoded === 'string' ? JSON_TEXT : V8
+}
 
 // ---- JSON
 
@@ -60,7 +70,7 @@ const loadPackr = () => {
     throw codecMissing('msgpack', 'msgpackr', cause)
   }
   // Cycles, Map, Set, Error and typed arrays as in structuredClone, bigints of any size. What it decodes are copies.
-  packr = new msgpackr.Packr({ structuredClone: true, useBigIntExtension: true, copyBuffers: true })
+  packr = new msgpackr.Packr({ structuredClone: true, copyBuffers: true })
   return packr
 }
 

@@ -154,10 +154,10 @@ const takeEqual = (codec, found, expected, { kind, payload }) => {
     const number = takeNumber()
     return Object.is(number, expected) ? { kind: NUMBER, payload: number } : undefined
   }
-  if (foundKind !== kind) return undefined
-  const stored = kind < BUFFER ? takeText(found & WIDE) : takeBuffer(lengthOf(found))
-  const equal = isDeepStrictEqual(decode(codec, kind, stored), decode(codec, kind, payload))
-  return equal ? { kind, payload: stored } : undefined
+  if (!isEncoded(foundKind)) return undefined
+  const stored = foundKind < BUFFER ? takeText(found & WIDE) : takeBuffer(lengthOf(found))
+  const equal = isDeepStrictEqual(decode(codec, foundKind, stored), decode(codec, kind, payload))
+  return equal ? { kind: foundKind, payload: stored } : undefined
 }
 
 /** The bytes that are pending, of many values. A codec of the user's may come back here, so it has them for itself. */
