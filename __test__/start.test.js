@@ -163,8 +163,19 @@ describe('the contenders', () => {
 
   const workload = zipfWorkload({ items: 4000, requests: 30_000, seed: 3 })
 
-  test.each([1, 2, 100, 1000, 4000])('lru-cache and heapwise hit at the same requests, max %i', (max) => {
-    expect(replay('heapwise', workload, max)).toEqual(replay('lru-cache', workload, max))
+  test.each([1, 2, 100, 1000, 4000])('the bounded ones hit at the same requests, max %i', (max) => {
+    const expected = replay('lru-cache', workload, max)
+    expect(replay('heapwise', workload, max)).toEqual(expected)
+    // With a max below 2048 it is one shard, and so an exact LRU; at 4000 nothing is evicted.
+    expect(replay('OffHeapCache', workload, max)).toEqual(expected)
+  })
+
+  test('OffHeapCache has room for max entries of the largest size', () => {
+    const entry = { item: JSON.parse(makeRow(1)), page: '"'.repeat(3072) }
+    const cache = find('OffHeapCache').load({ max: 10_000 })
+    for (let i = 0; i < 10_000; i++) cache.set(`item-${i}`, entry)
+    expect(cache.size).toBe(10_000)
+    cache.close()
   })
 
   test('the Map misses each key once', () => {
@@ -276,6 +287,15 @@ describe('the conclusion', () => {
     expect(text).toContain('1.02 times its requests a second: differences under 10 % are noise')
   })
 
+  test('says what is outside of the heap, where that was measured', () => {
+    const subject = { ...result('heapwise', true, 100, 2e7, 1000, 0.5), baseHeap: 5e6 }
+    const offHeap = { ...result('OffHeapCache', true, 90, 6e6, 900, 0.5), baseHeap: 5e6, cpuMsPerRequest: 0.15 }
+    expect(conclusion([peer, subject], { max: 100 })).not.toContain('OffHeapCache')
+    const text = conclusion([peer, subject, offHeap], { max: 100 })
+    expect(text).toContain('OffHeapCache kept 90 entries outside of the heap, which grew by 1.0 MB (heapwise 15 MB)')
+    expect(text).toContain('1.50 times its CPU time a request')
+  })
+
   test('says so when heapwise does worse, or when the bound did not matter', () => {
     const map = result('Map', false, 90, 2e7, 1000, 0.7)
     const subject = result('heapwise', true, 90, 3e7, 500, 0.4)
@@ -363,7 +383,7 @@ describe('the demo', () => {
 
     const lines = stdout.split('\n')
     for (const { name } of contenders) {
-      const row = lines.find((line) => line.startsWith(`${name.padEnd(9)}  `) && line.includes('%'))
+      const row = lines.find((line) => line.startsWith(`${name.padEnd(12)}  `) && line.includes('%'))
       const cells = row.trim().split(/\s{2,}/)
       expect(cells).toHaveLength(10)
       for (const cell of cells.slice(1)) expect(Number.isFinite(number(cell.split(' ')[0]))).toBe(true)
@@ -383,7 +403,8 @@ describe('the demo', () => {
       expect(result.gc.ms).toBeGreaterThanOrEqual(result.gc.worstMs)
       if (result.bounded) expect(result.entries).toBeLessThanOrEqual(max)
     }
-    expect(lines.at(-2)).toMatch(/^Beside lru-cache, heapwise had /)
+    expect(lines.at(-3)).toMatch(/^Beside lru-cache, heapwise had /)
+    expect(lines.at(-2)).toMatch(/^OffHeapCache kept [\d,]+ entries outside of the heap, which grew by /)
   })
 
   test('asks for the keys of a trace, once each, in order', async () => {

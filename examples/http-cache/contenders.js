@@ -13,6 +13,9 @@
  * @property {(limits: { max: number }) => { get: Function, set: Function, size: number }} load
  */
 
+/** More than a page with its item takes, as JSON. */
+const ENTRY_BYTES = 8192
+
 /** @type {Contender[]} */
 const contenders = [
   {
@@ -37,6 +40,16 @@ const contenders = [
     load: ({ max }) => {
       const { LRUCache } = require('../..')
       return new LRUCache({ max })
+    }
+  },
+  {
+    name: 'OffHeapCache',
+    bounded: true,
+    about: 'keeps the entries used last, outside of the heap',
+    load: ({ max }) => {
+      const { OffHeapCache } = require('../..')
+      // Room for `max` of the largest entries: what bounds it here is what bounds the others.
+      return new OffHeapCache({ max, maxBytes: max * ENTRY_BYTES, codec: 'json' })
     }
   }
 ]

@@ -43,17 +43,19 @@ function notes (results, { comparedRequests, max }) {
 }
 
 /**
- * One to three sentences, a line each.
+ * One to four sentences, a line each.
  * @param {object[]} results
  * @param {{ max: number }} run
  */
 function conclusion (results, { max }) {
   const subject = results.find(({ name }) => name === 'heapwise')
   const peer = results.find(({ name }) => name === 'lru-cache')
+  const offHeap = results.find(({ name }) => name === 'OffHeapCache')
   const unbounded = results.find(({ bounded }) => !bounded)
   const sentences = []
   if (subject && unbounded) sentences.push(...againstUnbounded(subject, unbounded, max))
   if (subject && peer) sentences.push(againstPeer(subject, peer))
+  if (subject && offHeap) sentences.push(outsideTheHeap(offHeap, subject))
   return sentences.join('\n')
 }
 
@@ -89,6 +91,14 @@ function againstPeer (subject, peer) {
   const kept = Math.abs(heap - 1) < SAME_HEAP ? 'as much' : `${times(heap)} its`
   return `Beside ${peer.name}, ${subject.name} had ${hits}, used ${kept} heap and ${times(cpu)} its CPU time a request, ` +
     `and answered ${times(rate)} its requests a second${doubt(rate, cpu, noise)}.`
+}
+
+function outsideTheHeap (offHeap, subject) {
+  const held = ({ heapUsed, baseHeap }) => megabytes(Math.max(0, heapUsed - baseHeap))
+  return `${offHeap.name} kept ${count(offHeap.entries)} entries outside of the heap, which grew by ${held(offHeap)} ` +
+    `(${subject.name} ${held(subject)}); it had ${ms(offHeap.gc.ms)} in collections (${subject.name} ` +
+    `${ms(subject.gc.ms)}) and used ${times(offHeap.cpuMsPerRequest / subject.cpuMsPerRequest)} its CPU time a request, ` +
+    'as it copies and decodes what it gives.'
 }
 
 /** What to think of a difference in speed. CPU time does not count what other programs took meanwhile. */
