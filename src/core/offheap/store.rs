@@ -198,14 +198,6 @@ impl Store {
         self.lock((hash >> 32) as usize & (self.slots.len() - 1))
     }
 
-    fn expiry(&self, ttl: Option<u64>) -> Expiry {
-        let expiry = self.shared.expiry(ttl);
-        if expiry.at != 0 {
-            self.watch();
-        }
-        expiry
-    }
-
     /// Tells the sweeper that there is something to expire, once until [`Self::unwatch`].
     fn watch(&self) {
         // With `allow_stale` what has expired may still be asked for. It goes when it has to make room.
@@ -234,11 +226,15 @@ impl Store {
         (0..self.slots.len()).map(|index| self.lock(index).earliest()).min().unwrap_or(u64::MAX)
     }
 
-    /// Runs a write, which may need that an entry is given up in another shard.
-    fn write<R>(&self, hash: u64, mut f: impl FnMut(&mut Shard) -> R, no_slot: impl Fn(&R) -> bool) -> R {
+    /// Runs a write, which may need that an entry is given up in another shard. `ends`: what is written can expire. The
+    /// sweeper is told afterwards: before, it would find nothing and look away.
+    fn write<R>(&self, hash: u64, ends: bool, mut f: impl FnMut(&mut Shard) -> R, no_slot: impl Fn(&R) -> bool) -> R {
         loop {
             let result = f(&mut self.shard_of(hash));
             if !no_slot(&result) {
+                if ends {
+                    self.watch();
+                }
                 return result;
             }
             // One lock at a time, so that nobody waits for anybody in a circle.
@@ -266,24 +262,36 @@ impl Store {
     /// Writes an entry. `ttl` in milliseconds: `None` for the store's own, 0 for never.
     pub fn set(&self, key: Key<'_>, value: Value<'_>, ttl: Option<u64>) -> Put {
         let hash = self.shared.hash(key);
-        let expiry = self.expiry(ttl);
-        self.write(hash, |shard| shard.set(&self.shared, hash, key, value, expiry), |&put| put == Put::NoSlot)
+        let expiry = self.shared.expiry(ttl);
+        self.write(
+            hash,
+            expiry.at != 0,
+            |shard| shard.set(&self.shared, hash, key, value, expiry),
+            |&put| put == Put::NoSlot,
+        )
     }
 
     /// Writes an entry that ends at a time of the store's clock, 0 for never.
     pub fn restore(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Put {
         let hash = self.shared.hash(key);
-        if expiry.at != 0 {
-            self.watch();
-        }
-        self.write(hash, |shard| shard.set(&self.shared, hash, key, value, expiry), |&put| put == Put::NoSlot)
+        self.write(
+            hash,
+            expiry.at != 0,
+            |shard| shard.set(&self.shared, hash, key, value, expiry),
+            |&put| put == Put::NoSlot,
+        )
     }
 
     /// Writes an entry if there is none.
     pub fn add(&self, key: Key<'_>, value: Value<'_>, ttl: Option<u64>) -> Put {
         let hash = self.shared.hash(key);
-        let expiry = self.expiry(ttl);
-        self.write(hash, |shard| shard.add(&self.shared, hash, key, value, expiry), |&put| put == Put::NoSlot)
+        let expiry = self.shared.expiry(ttl);
+        self.write(
+            hash,
+            expiry.at != 0,
+            |shard| shard.add(&self.shared, hash, key, value, expiry),
+            |&put| put == Put::NoSlot,
+        )
     }
 
     /// Writes an entry if what is there is `expected`.
@@ -295,9 +303,10 @@ impl Store {
         ttl: Option<u64>,
     ) -> Put {
         let hash = self.shared.hash(key);
-        let expiry = self.expiry(ttl);
+        let expiry = self.shared.expiry(ttl);
         self.write(
             hash,
+            expiry.at != 0,
             |shard| shard.compare_and_set(&self.shared, hash, key, expected, value, expiry),
             |&put| put == Put::NoSlot,
         )
@@ -309,11 +318,10 @@ impl Store {
     /// What became of it, if there is no sum.
     pub fn increment(&self, key: Key<'_>, kind: u8, by: f64, ttl: Option<u64>) -> Result<f64, Put> {
         let hash = self.shared.hash(key);
-        if ttl.or(self.config.ttl).is_some_and(|ttl| ttl > 0) {
-            self.watch();
-        }
+        let ends = ttl.or(self.config.ttl).is_some_and(|ttl| ttl > 0);
         self.write(
             hash,
+            ends,
             |shard| shard.increment(&self.shared, hash, key, kind, by, ttl),
             |result| *result == Err(Put::NoSlot),
         )
@@ -322,10 +330,8 @@ impl Store {
     /// Makes an entry the newest, and starts its time anew. `ttl`: `None` keeps its own. False if there is none.
     pub fn touch(&self, key: Key<'_>, ttl: Option<u64>) -> bool {
         let hash = self.shared.hash(key);
-        if ttl.is_some_and(|ttl| ttl > 0) {
-            self.watch();
-        }
-        let put = self.write(hash, |shard| shard.touch(&self.shared, hash, key, ttl), |&put| put == Put::NoSlot);
+        let ends = ttl.is_some_and(|ttl| ttl > 0);
+        let put = self.write(hash, ends, |shard| shard.touch(&self.shared, hash, key, ttl), |&put| put == Put::NoSlot);
         put == Put::Stored
     }
 
