@@ -87,6 +87,16 @@ impl Default for Scratch {
     }
 }
 
+impl Scratch {
+    /// Gives the room of a long string back.
+    #[inline]
+    pub fn trim(&mut self) {
+        if self.wide.len() > MOST_SCRATCH || self.narrow.capacity() > MOST_SCRATCH {
+            *self = Self::default();
+        }
+    }
+}
+
 /// Has a function called in its environment, from any thread. It does not keep the environment alive.
 pub type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
 
@@ -225,9 +235,6 @@ impl Call {
     /// `js` as a string, every UTF-16 unit as it is.
     #[inline(always)]
     pub fn text<'s>(&self, js: Js, scratch: &'s mut Scratch) -> std::result::Result<Text<'s>, Fault> {
-        if scratch.wide.len() > MOST_SCRATCH || scratch.narrow.capacity() > MOST_SCRATCH {
-            *scratch = Scratch::default();
-        }
         let mut length = self.utf16_units(js, &mut scratch.wide)?;
         if length + 1 >= scratch.wide.len() {
             length = self.long_text(js, scratch, length)?;
@@ -237,6 +244,7 @@ impl Call {
             return Ok(Text { wide: true, bytes: bytemuck::cast_slice(units) });
         }
         scratch.narrow.clear();
+        scratch.narrow.try_reserve(length)?;
         scratch.narrow.extend(units.iter().map(|&unit| unit as u8));
         Ok(Text { wide: false, bytes: &scratch.narrow })
     }
@@ -253,6 +261,7 @@ impl Call {
         if whole <= length {
             return Ok(length);
         }
+        scratch.wide.try_reserve(whole + 2 - scratch.wide.len())?;
         scratch.wide.resize(whole + 2, 0);
         self.utf16_units(js, &mut scratch.wide)
     }
@@ -293,16 +302,24 @@ impl Call {
             return Ok(Cow::Borrowed(&[]));
         }
         if shared {
-            let mut copy = vec![0; len];
-            // SAFETY: Node-API says that `data` holds `len` bytes, and `copy` has as many. Other threads may write to the
-            // source meanwhile: any byte is then as good as another, and none is looked at before it is here.
-            unsafe { ptr::copy_nonoverlapping(data, copy.as_mut_ptr(), len) };
+            let mut copy = Vec::new();
+            copy_from(data, len, &mut copy)?;
             return Ok(Cow::Owned(copy));
         }
         // SAFETY: `data` holds `len` bytes that only this thread sees. The borrow ends with the callback, during which no
-        // JavaScript runs that could detach or change them; nothing here writes to them while they are borrowed, since
-        // `fill` is only called when the bytes to be written are Rust's own.
+        // JavaScript runs that could detach or change them; and nothing here writes to them while they are borrowed: `fill`
+        // is called by callbacks that read no other bytes than a key, which is a copy.
         Ok(Cow::Borrowed(unsafe { slice::from_raw_parts(data, len) }))
+    }
+
+    /// A copy of the bytes of a `Uint8Array`, at most `most`.
+    pub fn copied<'s>(&self, js: Js, most: usize, scratch: &'s mut Scratch) -> std::result::Result<&'s [u8], Fault> {
+        let (data, len, _) = self.memory(js)?;
+        if len > most {
+            return Err(Fault::new("too many bytes"));
+        }
+        copy_from(data, len, &mut scratch.narrow)?;
+        Ok(&scratch.narrow)
     }
 
     /// The length of a `Uint8Array`.
@@ -478,6 +495,22 @@ impl Call {
         }
         out
     }
+}
+
+/// Makes `out` a copy of the `len` bytes at `data`, which is memory of JavaScript's: no reference to it is made.
+fn copy_from(data: *const u8, len: usize, out: &mut Vec<u8>) -> std::result::Result<(), Fault> {
+    out.clear();
+    out.try_reserve_exact(len)?;
+    if len > 0 {
+        // SAFETY: `data` and `len` are what `Call::memory` answered: Node-API says that `len` bytes are there. `out` has room
+        // for as many, and is Rust's own. Other threads may write to the source meanwhile: any byte is then as good as
+        // another, and none is looked at before it is here.
+        unsafe {
+            ptr::copy_nonoverlapping(data, out.as_mut_ptr(), len);
+            out.set_len(len);
+        }
+    }
+    Ok(())
 }
 
 /// Runs the body of a callback. Called by the functions that [`callback!`] makes.

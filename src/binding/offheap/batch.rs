@@ -1,7 +1,5 @@
 //! Many entries in one crossing, and what is about a whole store.
 
-use std::cell::Cell;
-
 use napi::bindgen_prelude::Result;
 
 use super::super::raw::{Call, Exports, Reply, callback};
@@ -61,14 +59,16 @@ fn set_many(call: &Call) -> Outcome {
     let local = &call.environment()?.offheap;
     let handle = call.u32(0)?;
     let open = local.store(handle)?;
-    let (keys, values, kinds) = (call.js(1)?, call.js(2)?, call.u32s(3)?);
+    let (keys, values) = (call.js(1)?, call.js(2)?);
+    // A copy: an array with a getter in it could detach what is borrowed.
+    let kinds: Vec<u8> = call.u32s(3)?.iter().map(|kind| kind.get() as u8 & 63).collect();
     let ttl = milliseconds(call, 4)?;
     let count = call.array_length(keys)?;
     // All are measured before one is written. Only text and bytes can be too large.
     for write in [false, true] {
         for index in 0..count {
             let (js, value) = (call.element(keys, index)?, call.element(values, index)?);
-            let kind = kinds.get(index as usize).map_or(0, Cell::get) as u8;
+            let kind = kinds.get(index as usize).copied().unwrap_or(0);
             let fits = local.with_key(call, key_op(call, js, handle).key_kind, js, |key| {
                 with_value(call, local, value, kind, |value| {
                     if write {
@@ -172,7 +172,9 @@ fn evicted(call: &Call) -> Outcome {
     let open = local.store(call.u32(0)?)?;
     let mut pending = local.pending.borrow_mut();
     pending.clear();
-    open.store.take_evicted(call.f64(1)? as usize, |reason, key| {
+    // Not more than there can be at once: others may add to it as fast as they are taken.
+    let most = (call.f64(1)? as usize).min(open.store.config().evicted_keys);
+    open.store.take_evicted(most, |reason, key| {
         pending.push(u8::from(reason == Reason::Expired));
         list_key(&mut pending, key);
     });

@@ -8,7 +8,7 @@ use once_cell::sync::Lazy;
 use super::super::raw::{Call, Fault, Js, Scratch, Text};
 use super::events::{Mailbox, claimant};
 use crate::core::offheap::claims::Claims;
-use crate::core::offheap::entry::{Key, key_kind};
+use crate::core::offheap::entry::{Key, MAX_KEY, key_kind};
 use crate::core::offheap::registry::Registry;
 use crate::core::offheap::store::{Config, Store};
 use crate::core::offheap::sweeper;
@@ -107,7 +107,9 @@ impl Local {
     /// Reads the text `js`, and hands it to `f`.
     pub fn with_text<R>(&self, call: &Call, js: Js, f: impl FnOnce(Text<'_>) -> R) -> Result<R, Fault> {
         let mut scratch = self.value.borrow_mut();
-        Ok(f(call.text(js, &mut scratch)?))
+        let answer = f(call.text(js, &mut scratch)?);
+        scratch.trim();
+        Ok(answer)
     }
 
     /// Reads the key in argument `index`, and hands it to `f` with the store.
@@ -123,7 +125,8 @@ impl Local {
         self.with_key(call, op.key_kind, call.js(index)?, |key| f(&open, key))?
     }
 
-    /// Reads a key. What it is made of is copied: it is hashed once and stored later, and must be the same both times.
+    /// Reads a key. What it is made of is copied: it is hashed once and stored later, and must be the same both times; and
+    /// a value may be written over the bytes that it was made of.
     #[inline(always)]
     pub fn with_key<R>(&self, call: &Call, kind: u8, js: Js, f: impl FnOnce(Key<'_>) -> R) -> Result<R, Fault> {
         match kind {
@@ -131,19 +134,22 @@ impl Local {
                 let mut scratch = self.key.borrow_mut();
                 let text = call.text(js, &mut scratch)?;
                 let kind = if text.wide { key_kind::UTF16 } else { key_kind::LATIN1 };
-                Ok(f(Key { kind, bytes: text.bytes }))
+                let answer = f(Key { kind, bytes: text.bytes });
+                scratch.trim();
+                Ok(answer)
             }
             key_kind::INTEGER => Ok(f(Key { kind, bytes: &(call.double(js)? as i64).to_le_bytes() })),
-            _ => Ok(f(Key { kind: key_kind::BYTES, bytes: &call.bytes(js)? })),
+            _ => {
+                let mut scratch = self.key.borrow_mut();
+                let bytes = call.copied(js, MAX_KEY, &mut scratch)?;
+                Ok(f(Key { kind: key_kind::BYTES, bytes }))
+            }
         }
     }
 
     /// The pending bytes have been taken.
     pub fn forget_pending(&self) {
-        let mut pending = self.pending.borrow_mut();
-        if pending.capacity() > MOST_PENDING {
-            *pending = Vec::new();
-        }
+        give_back(&mut self.pending.borrow_mut());
     }
 
     /// Opens a store. 0 if that cannot be, with the reason in `config[9]`.
@@ -277,6 +283,13 @@ fn numbers(config: &Config) -> [f64; 8] {
         config.evicted_keys as f64,
         f64::from(config.codec),
     ]
+}
+
+/// Gives the room of many bytes back.
+pub fn give_back(pending: &mut Vec<u8>) {
+    if pending.capacity() > MOST_PENDING {
+        *pending = Vec::new();
+    }
 }
 
 /// Locks what is whole whatever happened to the one who held it.

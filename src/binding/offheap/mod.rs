@@ -12,7 +12,7 @@ mod local;
 use napi::bindgen_prelude::Result;
 
 pub use self::local::Local;
-use self::local::{BOOLEAN, FIRST_BYTES, NULL, NUMBER, Op, STRING, WIDE};
+use self::local::{BOOLEAN, FIRST_BYTES, NULL, NUMBER, Op, STRING, WIDE, give_back};
 use super::raw::{Call, Exports, Fault, Js, Kind, Reply, Text, callback};
 use crate::core::offheap::entry::{Key, Value, key_kind};
 use crate::core::offheap::shard::{Put, Read};
@@ -87,7 +87,13 @@ fn get(call: &Call) -> Outcome {
         });
         match found {
             None => Ok(Reply::Nothing),
-            Some(kind) => answer(call, kind, &pending),
+            Some(kind) => {
+                let reply = answer(call, kind, &pending);
+                if kind & !WIDE == STRING {
+                    give_back(&mut pending);
+                }
+                reply
+            }
         }
     })
 }
@@ -288,11 +294,10 @@ fn get_into(call: &Call) -> Outcome {
                 if !plain_bytes(value, &mut pending) {
                     return Ok(-2.0);
                 }
-                Ok(if call.fill(target, offset, &pending)? {
-                    pending.len() as f64
-                } else {
-                    -3.0 - pending.len() as f64
-                })
+                let filled = call.fill(target, offset, &pending)?;
+                let length = pending.len() as f64;
+                give_back(&mut pending);
+                Ok(if filled { length } else { -3.0 - length })
             }
         });
         found.unwrap_or(Ok(-1.0)).map(Reply::F64)
