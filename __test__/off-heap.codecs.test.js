@@ -6,6 +6,8 @@
 const { execFileSync } = require('node:child_process')
 const path = require('node:path')
 const v8 = require('node:v8')
+const fc = require('fast-check')
+const { announce, parameters, timeout } = require('./support/settings')
 const {
   CODECS, OffHeapCache, closeAll, newName, open, rejectionOf, shapeOf, taggingCodec, thrownBy
 } = require('./support/off-heap')
@@ -127,6 +129,88 @@ describe('what cannot be encoded throws, and changes nothing', () => {
       expect(cache.set('a', undefined)).toBe(cache)
       expect(cache.size).toBe(0)
     }
+  })
+})
+
+describe('v8 copies as structuredClone does', () => {
+  beforeAll(() => announce('off-heap.codecs'))
+
+  const leaf = fc.oneof(
+    fc.string({ unit: 'binary' }), fc.integer(), fc.double(), fc.boolean(),
+    fc.constantFrom(null, undefined, -0, NaN, 5n, new Date(0), Buffer.from('b'), new Map([[1, {}]]), '\ud800', /a/g)
+  )
+  const name = fc.oneof(fc.string(), fc.constantFrom('__proto__', '1', '0', 'toJSON', 'length'))
+  const { tree } = fc.letrec(tie => ({
+    tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, leaf, tie('list'), tie('record'), tie('twice')),
+    list: fc.array(tie('tree'), { maxLength: 5 }),
+    record: fc.dictionary(name, tie('tree'), { maxKeys: 5 }),
+    twice: tie('tree').map(value => ({ a: value, b: value }))
+  }))
+
+  test('any tree of values', () => {
+    const cache = open()
+    fc.assert(fc.property(tree, value => {
+      if (value === undefined) return
+      const expected = shapeOf(value)
+      cache.set('a', value)
+      expect(shapeOf(cache.get('a'))).toBe(expected)
+      expect(shapeOf(cache.getMany(['a'])[0])).toBe(expected)
+      expect(cache.compareAndSet('a', value, 1)).toBe(true)
+    }), parameters(2))
+  }, timeout)
+
+  const list = [1, 2]
+  const named = Object.assign([1, 2], { name: 'x' })
+  const hidden = Object.defineProperty({ a: 1 }, 'hidden', { value: 2 })
+  test.each([
+    ['an array with properties besides', named],
+    ['an array with a hole', [1, , 2]], // eslint-disable-line no-sparse-arrays
+    ['one array twice', { a: list, b: list }],
+    ['an object without a prototype', Object.assign(Object.create(null), { a: 1 })],
+    ['an object with another prototype', Object.assign(Object.create({ b: 2 }), { a: 1 })],
+    ['an object with what is not enumerable', hidden],
+    ['an object with a symbol as a key', { a: 1, [Symbol('b')]: 2 }],
+    ['an object with toJSON that is no function', { toJSON: 1 }],
+    ['300 numbers', Array.from({ length: 300 }, (_, i) => i)],
+    ['40 objects', Array.from({ length: 40 }, (_, i) => ({ i }))],
+    ['a deep object', Array.from({ length: 25 }).reduce(inner => ({ inner }), 1)],
+    ['an own property __proto__ that is an object', JSON.parse('{"__proto__":{"a":[1]},"b":1}')]
+  ])('%s', (_name, value) => {
+    const cache = open().set('a', value)
+    expect(shapeOf(cache.get('a'))).toBe(shapeOf(value))
+    expect(cache.compareAndSet('a', cache.get('a'), 1)).toBe(true)
+  })
+
+  test('a getter runs once, and what it returned then is stored', () => {
+    let calls = 0
+    const value = { get a () { return ++calls === 1 ? { b: 'first' } : new Map() } }
+    expect(open().set('k', value).get('k')).toEqual({ a: { b: 'first' } })
+    const array = Object.defineProperty([1], 0, { get: () => ++calls, enumerable: true })
+    expect(open().set('k', array).get('k')).toEqual([2])
+  })
+
+  test('a getter that stores something else does not disturb', () => {
+    const cache = open()
+    const twice = { x: 1 }
+    const value = { first: twice, get inner () { cache.set('inner', { y: [{}] }); return 'text' }, second: twice }
+    const read = cache.set('outer', value).get('outer')
+    expect(read.first).toBe(read.second)
+    expect(cache.get('inner')).toEqual({ y: [{}] })
+    const failing = { get a () { throw new Error('mine') } }
+    expect(() => cache.set('outer', failing)).toThrow('mine')
+    expect(cache.set('outer', { z: 1 }).get('outer')).toEqual({ z: 1 })
+  })
+
+  test('a toJSON that somebody gave all objects is not called', () => {
+    const cache = open()
+    try {
+      // eslint-disable-next-line no-extend-native
+      Object.defineProperty(Object.prototype, 'toJSON', { value: () => 'changed', configurable: true })
+      cache.set('a', { x: [1] })
+    } finally {
+      delete Object.prototype.toJSON
+    }
+    expect(shapeOf(cache.get('a'))).toBe(shapeOf({ x: [1] }))
   })
 })
 

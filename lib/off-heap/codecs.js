@@ -8,7 +8,7 @@
 const v8 = require('node:v8')
 const { isDataView, isUint8Array } = require('node:util/types')
 const { JSON_TEXT, CUSTOM, CUSTOM_TEXT, MSGPACK, V8 } = require('./kinds')
-const { isJson } = require('./plain')
+const { plainJson } = require('./plain')
 const { codecMissing, invalidType, notDecodable, notEncodable, outOfRange } = require('../errors')
 
 // The numbers by which the store knows codecs.
@@ -37,7 +37,7 @@ const decodeV8 = bytes => {
 }
 
 // What JSON gives back as it was is kept as JSON.
-const encodeV8 = value => isJson(value) ? JSON.stringify(value) : v8.serialize(value)
+const encodeV8 = value => plainJson(value) ?? v8.serialize(value)
 
 const v8Codec = {
   name: 'v8',
