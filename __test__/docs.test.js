@@ -9,7 +9,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { promisify } = require('node:util')
 
-const { BoundedMap, LRUCache } = require('..')
+const { BoundedMap, LRUCache, OffHeapCache } = require('..')
 const manifest = require('../package.json')
 const {
   CHECKS, blocksOf, brokenLinks, countFences, headingsOf, pages, programOf, read, root, shellFaults
@@ -76,7 +76,8 @@ describe('pages', () => {
   test('the pages that a reader expects are there', () => {
     expect(PAGES).toEqual(expect.arrayContaining([
       'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/architecture.md', 'docs/errors.md',
-      'docs/memory.md', 'docs/threads.md', 'docs/api/bounded-map.md', 'docs/api/lru-cache.md'
+      'docs/memory.md', 'docs/threads.md', 'docs/snapshot-format.md', 'docs/api/bounded-map.md',
+      'docs/api/lru-cache.md', 'docs/api/off-heap-cache.md'
     ]))
   })
 
@@ -132,7 +133,8 @@ describe('error codes', () => {
 
 describe.each([
   ['docs/api/lru-cache.md', LRUCache, new LRUCache({ max: 1 })],
-  ['docs/api/bounded-map.md', BoundedMap, new BoundedMap(null, { max: 1 })]
+  ['docs/api/bounded-map.md', BoundedMap, new BoundedMap(null, { max: 1 })],
+  ['docs/api/off-heap-cache.md', OffHeapCache, new OffHeapCache({ maxBytes: 65536 })]
 ])('%s', (name, Class, instance) => {
   const described = Object.getOwnPropertyDescriptors(Class.prototype)
   const members = Object.keys(described).filter(member => member !== 'constructor')

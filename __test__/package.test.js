@@ -38,7 +38,8 @@ test('what package.json points at is there, and is packed', () => {
 
 test('the tarball has what it takes to run here, and to compile elsewhere', () => {
   for (const name of [
-    'lib/native.js', 'lib/native-target.js', 'lib/lru-cache.js', 'lib/bounded-map.js', 'scripts/install.js',
+    'lib/native.js', 'lib/native-target.js', 'lib/lru-cache.js', 'lib/bounded-map.js', 'lib/off-heap-cache.js',
+    'scripts/install.js',
     'Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs', 'src/binding/raw.rs', 'src/core/mod.rs',
     'LICENSE', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md', 'CHANGELOG.md'
   ]) expect(packed).toContain(name)
@@ -65,7 +66,7 @@ test('every source file of lib and src is packed', () => {
 
 test('require and import give the same things under the same names', () => {
   const names = Object.keys(require('..')).sort()
-  expect(names).toEqual(expect.arrayContaining(['BoundedMap', 'LRUCache']))
+  expect(names).toEqual(expect.arrayContaining(['BoundedMap', 'LRUCache', 'OffHeapCache']))
   const compared = evaluate(`
     const required = require('heapwise')
     import('heapwise').then(imported => console.log(JSON.stringify({
@@ -98,15 +99,18 @@ test('package.json can be read by its name, and inner files cannot', () => {
 })
 
 test('nothing is needed at run time but Node', () => {
-  const { dependencies, optionalDependencies, peerDependencies } = manifest
-  expect([dependencies, optionalDependencies, peerDependencies]).toEqual([undefined, undefined, undefined])
+  const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = manifest
+  expect([dependencies, optionalDependencies]).toEqual([undefined, undefined])
+  // Whoever wants its codec installs it. npm does not by itself, as it is optional.
+  expect(peerDependencies).toEqual({ msgpackr: expect.any(String) })
+  expect(peerDependenciesMeta).toEqual({ msgpackr: { optional: true } })
   const sources = packed.filter(name => /^(?:lib|scripts)\/.*\.js$|^index\.m?js$/.test(name))
   expect(sources.length).toBeGreaterThan(5)
   for (const source of sources) {
     const foreign = [...read(source).matchAll(/\brequire\('([^']+)'\)|\bfrom '([^']+)'/g)]
       .map(([, required, imported]) => required ?? imported)
       .filter(name => !name.startsWith('node:') && !name.startsWith('.'))
-    expect({ source, foreign }).toEqual({ source, foreign: [] })
+    expect({ source, foreign }).toEqual({ source, foreign: source === 'lib/off-heap/codecs.js' ? ['msgpackr'] : [] })
   }
 })
 

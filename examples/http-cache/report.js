@@ -98,7 +98,7 @@ function outsideTheHeap (offHeap, subject) {
   return `${offHeap.name} kept ${count(offHeap.entries)} entries outside of the heap, which grew by ${held(offHeap)} ` +
     `(${subject.name} ${held(subject)}); it had ${ms(offHeap.gc.ms)} in collections (${subject.name} ` +
     `${ms(subject.gc.ms)}) and used ${times(offHeap.cpuMsPerRequest / subject.cpuMsPerRequest)} its CPU time a request, ` +
-    'as it copies and decodes what it gives.'
+    'with a copy made and decoded for each hit.'
 }
 
 /** What to think of a difference in speed. CPU time does not count what other programs took meanwhile. */
