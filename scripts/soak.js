@@ -1,13 +1,15 @@
 'use strict'
 
-// Runs the random tests many times longer than `npm test` does: `npm run test:soak`, or with a number of runs of one's
-// own `npm run test:soak -- 1000000`. With HEAPWISE_SEED it repeats a soak that failed.
+// Runs the random tests many times longer than `npm test` does, and terminates thousands of workers that share an
+// OffHeapCache: `npm run test:soak`, or with a number of runs of one's own `npm run test:soak -- 1000000`. The number of
+// terminations is HEAPWISE_TERMINATIONS. With HEAPWISE_SEED it repeats a soak that failed.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 
 const DEFAULT_RUNS = '100000'
+const DEFAULT_TERMINATIONS = '2000'
 
 const root = path.join(__dirname, '..')
 const tests = path.join(root, '__test__')
@@ -18,11 +20,15 @@ if (!/^[1-9]\d*$/.test(runs)) {
   process.exit(1)
 }
 
-// The random tests are those that take the number of their runs from there.
+// The random tests are those that take the number of their runs, or of terminations, from there.
 const files = fs.readdirSync(tests).filter(name => name.endsWith('.test.js'))
-  .filter(name => fs.readFileSync(path.join(tests, name), 'utf8').includes('support/settings'))
+  .filter(name => /support\/settings|HEAPWISE_TERMINATIONS/.test(fs.readFileSync(path.join(tests, name), 'utf8')))
 
 const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
 const { status } = spawnSync(process.execPath, ['--expose-gc', jest, '--runTestsByPath', ...files.map(name =>
-  path.join(tests, name))], { cwd: root, stdio: 'inherit', env: { ...process.env, HEAPWISE_RUNS: runs } })
+  path.join(tests, name))], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { HEAPWISE_TERMINATIONS: DEFAULT_TERMINATIONS, ...process.env, HEAPWISE_RUNS: runs }
+})
 process.exitCode = status ?? 1
