@@ -153,7 +153,7 @@ cache.maxBytes = 5
 
 // files
 const size: Promise<OffHeapCache.SnapshotSize> = cache.save('file', { onProgress: ({ entries, bytes }) => entries + bytes })
-cache.save(new URL('file:///tmp/file'))
+cache.save(new URL('file:///sessions.snapshot'))
 expectType<Promise<OffHeapCache<string, User, 'throw'>>>()(OffHeapCache.load<string, User>('file', {
   maxBytes: '1gb', onProgress: ({ entries }) => { expectType<number>()(entries) }
 }))

@@ -1,7 +1,8 @@
 //! The off-heap store: keys and values as bytes, bounded in bytes, shared by threads.
 //!
 //! A [`store`] is some [`shard`]s, each behind a lock. A shard is an [`arena`] of memory in which entries lie, laid out as
-//! [`mod@entry`] says, and a table of the `lru` crate that finds and orders them. The [`sweeper`] removes what has expired.
+//! [`mod@entry`] says, linked from the newest to the oldest, and an [`index`] that finds them. The [`sweeper`] removes what has
+//! expired.
 
 pub mod arena;
 pub mod claims;
