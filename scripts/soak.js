@@ -1,8 +1,8 @@
 'use strict'
 
 // Runs the random tests many times longer than `npm test` does, and terminates thousands of workers that share an
-// OffHeapCache: `npm run test:soak`, or with a number of runs of one's own `npm run test:soak -- 1000000`. The number of
-// terminations is HEAPWISE_TERMINATIONS. With HEAPWISE_SEED it repeats a soak that failed.
+// OffHeapCache: `npm run test:soak`, or with a number of runs of one's own `npm run test:soak -- 1000000`. The number
+// of terminations is HEAPWISE_TERMINATIONS. With HEAPWISE_SEED it repeats a soak that failed.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
