@@ -79,9 +79,11 @@ export declare namespace OffHeapCache {
     allowStale?: boolean
     /**
      * How values are stored that are neither string, number, boolean, bigint, null nor bytes.
-     * - `'v8'`: what structured cloning copies: objects and arrays, cyclic too, Map, Set, Date, RegExp, Error, views.
-     * - `'json'`: the fastest for plain objects, and with the limits of JSON.
-     * - `'msgpack'`: as `'v8'`, smaller. Needs the package `msgpackr`.
+     * - `'v8'`: what structured cloning copies: objects and arrays, cyclic too, Map, Set, Date, RegExp, Error, views. Small
+     *   plain objects and arrays that JSON keeps as they are go as JSON, which is faster.
+     * - `'json'`: a little faster still for plain objects, and with the limits of JSON.
+     * - `'msgpack'`: smaller than `'v8'`, and nearly as much: no functions, holes in arrays become `undefined`. Needs the
+     *   package `msgpackr`.
      * - an object with `encode` and `decode`, which then sees every value.
      * @default 'v8', or what the store of that name was opened with, unless that is a codec of the user's own
      */
