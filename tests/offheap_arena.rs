@@ -1,5 +1,8 @@
 //! The allocator against a model: a list of live blocks.
 
+#[path = "common/cases.rs"]
+mod cases;
+
 use heapwise::core::offheap::arena::{Arena, Block, MIN_BLOCK};
 use proptest::prelude::*;
 
@@ -27,11 +30,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(cases::config(400))]
 
     #[test]
     fn blocks_never_overlap_and_nothing_is_lost(steps in steps()) {
-        let mut arena = Arena::new(60_000).expect("memory");
+        let mut arena = Arena::new(60_000).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let mut limit = 60_000_u32;
         let mut live: Vec<(u32, u32, u64)> = Vec::new();
         let mut tag = 0;

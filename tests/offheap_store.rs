@@ -1,15 +1,30 @@
-//! The store against a model: a list of entries in order of use, for one shard, with a clock that the test sets.
+//! The store against a model: the `lru` crate for the order of one shard, with a clock that the test sets. Which entries make
+//! room is compared exactly; what a sweep finds is compared as a set, since it goes by place.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+#[path = "common/cases.rs"]
+mod cases;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use heapwise::core::offheap::clock::Clock;
 use heapwise::core::offheap::entry::{Key, Value};
-use heapwise::core::offheap::shard::{Put, Read};
-use heapwise::core::offheap::store::{Config, Store};
+use heapwise::core::offheap::shard::{Counters, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason};
+use heapwise::core::offheap::store::{Config, MAX_SHARDS, Store};
+use lru::LruCache;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 const NUMBER: u8 = 1;
+/// Looks at an entry and changes nothing, not even one that has ended.
+const LOOK: Read = Read { allow_stale: true, update_age: false, peek: true };
+/// Keys of numbers are beyond all others.
+const NUMBERS: u16 = 10_000;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -20,88 +35,74 @@ enum Step {
     Delete(u16),
     Touch(u16, Option<u64>),
     Add(u16, u32),
+    /// Compare and set, with what is there or something else.
     Swap(u16, bool, u32),
     Increment(u16, i8),
     Remaining(u16),
     Tick(u64),
+    /// That many blocks.
     Sweep(u32),
+    SweepAll,
+    TakeEvicted(usize),
     Clear,
-    Keys,
 }
 
-#[derive(Debug, Clone)]
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let key = || 0..NUMBERS;
+    let ttl = || prop_oneof![5 => Just(None), 1 => Just(Some(0)), 2 => (1..200_u64).prop_map(Some)];
+    let size = || prop_oneof![8 => 0..64_u32, 4 => 64..600_u32, 2 => 600..9_000_u32, 1 => 20_000..70_000_u32];
+    let step = prop_oneof![
+        100 => (key(), size(), ttl()).prop_map(|(k, s, t)| Step::Set(k, s, t)),
+        30 => key().prop_map(Step::Get),
+        5 => key().prop_map(Step::Peek),
+        5 => key().prop_map(Step::Has),
+        20 => key().prop_map(Step::Delete),
+        10 => (key(), ttl()).prop_map(|(k, t)| Step::Touch(k, t)),
+        8 => (key(), size()).prop_map(|(k, s)| Step::Add(k, s)),
+        10 => (key(), any::<bool>(), size()).prop_map(|(k, right, s)| Step::Swap(k, right, s)),
+        10 => (0..12_u16, any::<i8>()).prop_map(|(k, by)| Step::Increment(k, by)),
+        5 => key().prop_map(Step::Remaining),
+        10 => (0..60_u64).prop_map(Step::Tick),
+        5 => (1..40_u32).prop_map(Step::Sweep),
+        3 => Just(Step::SweepAll),
+        3 => (0..8_usize).prop_map(Step::TakeEvicted),
+        1 => Just(Step::Clear),
+    ];
+    prop::collection::vec(step, 1..700)
+}
+
+/// A store's options, and how many keys there are.
+fn configs() -> impl Strategy<Value = (Config, u16)> {
+    (
+        prop_oneof![Just(64 << 10), Just(128 << 10), Just(200_000_usize)],
+        prop_oneof![3 => Just(0_usize), 1 => 1..60_usize],
+        prop_oneof![Just(None), (1..150_u64).prop_map(Some)],
+        any::<bool>(),
+        any::<bool>(),
+        prop_oneof![Just(0_usize), 1..6_usize, Just(10_000_usize)],
+        prop_oneof![Just(40_u16), Just(400_u16), Just(NUMBERS)],
+    )
+        .prop_map(|(max_bytes, max_entries, ttl, update_age_on_get, allow_stale, evicted_keys, keys)| {
+            let config = Config {
+                max_bytes,
+                max_entries,
+                ttl,
+                update_age_on_get,
+                allow_stale,
+                shards: 1,
+                evicted_keys,
+                codec: 0,
+            };
+            (config, keys)
+        })
+}
+
+#[derive(Debug, Clone, PartialEq)]
 struct Held {
-    key: u16,
     kind: u8,
     bytes: Vec<u8>,
     deadline: u64,
     ttl: u64,
-}
-
-/// The least recently used first.
-#[derive(Debug, Default)]
-struct Model {
-    entries: Vec<Held>,
-    now: u64,
-}
-
-impl Model {
-    fn find(&self, key: u16) -> Option<usize> {
-        self.entries.iter().position(|held| held.key == key)
-    }
-    fn over(&self, at: usize) -> bool {
-        self.entries[at].deadline != 0 && self.now >= self.entries[at].deadline
-    }
-    fn live(&mut self, key: u16) -> Option<usize> {
-        let at = self.find(key)?;
-        if self.over(at) {
-            self.entries.remove(at);
-            return None;
-        }
-        Some(at)
-    }
-    fn newest(&mut self, at: usize) -> &mut Held {
-        let held = self.entries.remove(at);
-        self.entries.push(held);
-        self.entries.last_mut().expect("one was pushed")
-    }
-    fn deadline(&self, ttl: u64) -> u64 {
-        if ttl == 0 { 0 } else { self.now + ttl }
-    }
-    fn put(&mut self, key: u16, kind: u8, bytes: Vec<u8>, ttl: u64) {
-        if let Some(at) = self.find(key) {
-            self.entries.remove(at);
-        }
-        let deadline = self.deadline(ttl);
-        self.entries.push(Held { key, kind, bytes, deadline, ttl });
-    }
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let key = || 0..400_u16;
-    let ttl = || prop_oneof![3 => Just(None), 1 => Just(Some(0)), 2 => (1..200_u64).prop_map(Some)];
-    let size = || prop_oneof![6 => 0..64_u32, 4 => 64..600_u32, 1 => 600..9_000_u32, 1 => 50_000..70_000_u32];
-    let step = prop_oneof![
-        12 => (key(), size(), ttl()).prop_map(|(k, s, t)| Step::Set(k, s, t)),
-        6 => key().prop_map(Step::Get),
-        1 => key().prop_map(Step::Peek),
-        1 => key().prop_map(Step::Has),
-        3 => key().prop_map(Step::Delete),
-        2 => (key(), ttl()).prop_map(|(k, t)| Step::Touch(k, t)),
-        1 => (key(), size()).prop_map(|(k, s)| Step::Add(k, s)),
-        2 => (key(), any::<bool>(), size()).prop_map(|(k, b, s)| Step::Swap(k, b, s)),
-        2 => (0..12_u16, any::<i8>()).prop_map(|(k, by)| Step::Increment(k, by)),
-        1 => key().prop_map(Step::Remaining),
-        2 => (0..100_u64).prop_map(Step::Tick),
-        2 => (1..300_u32).prop_map(Step::Sweep),
-        1 => Just(Step::Keys),
-    ];
-    (prop::collection::vec(step, 1..600), prop::option::weighted(0.1, Just(Step::Clear))).prop_map(
-        |(mut steps, clear)| {
-            steps.insert(steps.len() / 2, clear.unwrap_or(Step::Keys));
-            steps
-        },
-    )
 }
 
 fn key_bytes(key: u16) -> Vec<u8> {
@@ -114,262 +115,599 @@ fn value_bytes(key: u16, size: u32, seed: usize) -> Vec<u8> {
     (0..size as usize).map(|i| (i * 7 + seed + key as usize) as u8).collect()
 }
 
-fn run(steps: Vec<Step>, config: Config) -> Result<(), TestCaseError> {
-    let time = Arc::new(AtomicU64::new(1));
-    let store = Store::with_clock(config.clone(), Clock::Manual(Arc::clone(&time))).expect("memory");
-    prop_assert_eq!(store.shards(), 1);
-    let default_ttl = config.ttl.unwrap_or(0);
-    let mut model = Model { now: 1, ..Model::default() };
-    let how = store.read();
-    for (seed, step) in steps.into_iter().enumerate() {
-        let evicted_before = store.stats().counters.evicted_for_size + store.stats().counters.expired;
-        let mut expired_by_model = 0;
+/// What happened in all cases, so that a test that never comes to its matter fails.
+#[derive(Debug, Default)]
+struct Seen {
+    evicted: u64,
+    expired: u64,
+    compactions: u64,
+    growths: u64,
+    shrinks: u64,
+    moves: u64,
+    dropped_keys: u64,
+    /// Of the budget, when an entry had to go: the sum of the parts that were taken, and how often.
+    filled: (f64, u64),
+}
+
+/// A store beside the model.
+struct Pair {
+    store: Store,
+    config: Config,
+    time: Arc<AtomicU64>,
+    now: u64,
+    model: LruCache<u16, Held>,
+    counters: Counters,
+    /// What shall be in the queue of evicted keys, and how many have left it unseen.
+    queue: Option<LruCache<Vec<u8>, Reason>>,
+    dropped: u64,
+}
+
+impl Pair {
+    fn new(config: Config) -> Self {
+        let time = Arc::new(AtomicU64::new(1));
+        let store = Store::with_clock(config.clone(), Clock::Manual(Arc::clone(&time))).unwrap();
+        assert_eq!(store.shards(), 1);
+        Self {
+            store,
+            time,
+            now: 1,
+            model: LruCache::unbounded(),
+            counters: Counters::default(),
+            queue: NonZeroUsize::new(config.evicted_keys).map(LruCache::new),
+            dropped: 0,
+            config,
+        }
+    }
+
+    fn usual_ttl(&self) -> u64 {
+        self.config.ttl.unwrap_or(0)
+    }
+
+    fn over(&self, held: &Held) -> bool {
+        held.deadline != 0 && self.now >= held.deadline
+    }
+
+    fn deadline(&self, ttl: u64) -> u64 {
+        if ttl == 0 { 0 } else { self.now + ttl }
+    }
+
+    fn tell(&mut self, key: u16, reason: Reason) {
+        match reason {
+            Reason::Size => self.counters.evicted_for_size += 1,
+            Reason::Expired => self.counters.expired += 1,
+        }
+        if let Some(queue) = &mut self.queue {
+            let key = key_bytes(key);
+            if queue.push(key.clone(), reason).is_some_and(|(out, _)| out != key) {
+                self.dropped += 1;
+            }
+        }
+    }
+
+    fn expire(&mut self, key: u16) -> Option<Held> {
+        let held = self.model.pop(&key);
+        self.tell(key, Reason::Expired);
+        held
+    }
+
+    /// Whether there is an entry whose time is not over. One that is over is gone afterwards.
+    fn live(&mut self, key: u16) -> bool {
+        match self.model.peek(&key).map(|held| self.over(held)) {
+            None => false,
+            Some(true) => {
+                self.expire(key);
+                false
+            }
+            Some(false) => true,
+        }
+    }
+
+    /// Stores in the model, and gives up there what the store has given up: the least recently used ones, in order, each for
+    /// the reason it had.
+    fn put(
+        &mut self,
+        key: u16,
+        kind: u8,
+        bytes: Vec<u8>,
+        ttl: u64,
+        before: usize,
+        committed: usize,
+    ) -> Result<(), String> {
+        let need = (key_bytes(key).len() + bytes.len()).div_ceil(8) * 8 + 32;
+        let known = self.model.pop(&key).is_some();
+        let full = !known && self.config.max_entries > 0 && before >= self.config.max_entries;
+        let counted = self.store.stats();
+        let gone = counted.counters.evicted_for_size + counted.counters.expired
+            - self.counters.evicted_for_size
+            - self.counters.expired;
+        // At most one for its slot, and none for room as long as there is memory that was never used.
+        if full && gone == 0 {
+            return Err("more entries than there may be".into());
+        }
+        if committed + need + 8 * before + 4096 <= self.config.max_bytes && gone > u64::from(full) {
+            return Err(format!("{gone} entries given up with {committed} bytes in use"));
+        }
+        for _ in 0..gone {
+            let Some((victim, held)) = self.model.pop_lru() else { return Err(format!("{gone} entries given up")) };
+            let reason = if self.over(&held) { Reason::Expired } else { Reason::Size };
+            self.tell(victim, reason);
+        }
+        self.counters.sets += 1;
+        self.model.put(key, Held { kind, bytes, deadline: self.deadline(ttl), ttl });
+        Ok(())
+    }
+
+    fn step(&mut self, seed: usize, step: Step, keys: u16, seen: &mut Seen) -> Result<(), String> {
+        let how = self.store.read();
+        let stats = self.store.stats();
+        let (before, committed) = (stats.entries, stats.committed);
+        let fits = |key: u16, size: u32| key_bytes(key).len() + size as usize <= self.store.max_entry_bytes();
         match step {
             Step::Set(k, size, ttl) => {
-                let bytes = value_bytes(k, size, seed);
-                let key = key_bytes(k);
-                let put = store.set(Key { kind: 0, bytes: &key }, Value { kind: 8, bytes: &bytes }, ttl);
-                let fits = store.fits(key.len(), bytes.len());
-                prop_assert_eq!(put, if fits { Put::Stored } else { Put::TooLarge });
-                if fits {
-                    model.put(k, 8, bytes, ttl.unwrap_or(default_ttl));
+                let (k, bytes) = (k % keys, value_bytes(k % keys, size, seed));
+                let put = self.store.set(named(&key_bytes(k)), Value { kind: 8, bytes: &bytes }, ttl);
+                if !fits(k, size) {
+                    self.counters.refused += 1;
+                    return same(put, Put::TooLarge, "a set that is too large");
+                }
+                same(put, Put::Stored, "a set")?;
+                self.put(k, 8, bytes, ttl.unwrap_or(self.usual_ttl()), before, committed)?;
+                let evicted = self.store.stats().counters.evicted_for_size - stats.counters.evicted_for_size;
+                if evicted > 0 && self.config.max_entries == 0 && size < 600 {
+                    seen.filled.0 += committed as f64 / stats.max_bytes as f64;
+                    seen.filled.1 += 1;
                 }
             }
             Step::Get(k) => {
-                let got = store.get(Key { kind: 0, bytes: &key_bytes(k) }, how, |v| (v.kind, v.bytes.to_vec()));
-                let stale = model.find(k).filter(|&at| model.over(at));
-                let want = match stale {
-                    Some(at) => {
-                        let held = model.entries.remove(at);
-                        expired_by_model = 1;
-                        how.allow_stale.then_some((held.kind, held.bytes))
-                    }
-                    None => model.live(k).map(|at| {
-                        let now = model.now;
-                        let held = model.newest(at);
+                let k = k % keys;
+                let got = self.store.get(named(&key_bytes(k)), how, |v| (v.kind, v.bytes.to_vec()));
+                let stale = self.model.peek(&k).is_some_and(|held| self.over(held));
+                let want = if stale {
+                    self.expire(k).filter(|_| how.allow_stale)
+                } else {
+                    let now = self.now;
+                    self.model.get_mut(&k).map(|held| {
                         if how.update_age && held.ttl != 0 {
                             held.deadline = now + held.ttl;
                         }
-                        (held.kind, held.bytes.clone())
-                    }),
+                        held.clone()
+                    })
                 };
-                prop_assert_eq!(got, want);
+                *(if want.is_some() { &mut self.counters.hits } else { &mut self.counters.misses }) += 1;
+                same(got, want.map(|held| (held.kind, held.bytes)), "a get")?;
             }
             Step::Peek(k) => {
-                let got =
-                    store.get(Key { kind: 0, bytes: &key_bytes(k) }, Read { peek: true, ..how }, |v| v.bytes.len());
-                let want = model.find(k).filter(|&at| how.allow_stale || !model.over(at));
-                prop_assert_eq!(got, want.map(|at| model.entries[at].bytes.len()));
+                let k = k % keys;
+                let got = self.store.get(named(&key_bytes(k)), Read { peek: true, ..how }, |v| v.bytes.to_vec());
+                let want = self.model.peek(&k).filter(|held| how.allow_stale || !self.over(held));
+                same(got, want.map(|held| held.bytes.clone()), "a peek")?;
             }
             Step::Has(k) => {
-                let want = model.find(k).is_some_and(|at| !model.over(at));
-                prop_assert_eq!(store.has(Key { kind: 0, bytes: &key_bytes(k) }), want);
+                let k = k % keys;
+                let want = self.model.peek(&k).is_some_and(|held| !self.over(held));
+                same(self.store.has(named(&key_bytes(k))), want, "has")?;
             }
             Step::Delete(k) => {
-                let before = model.entries.len();
-                let want = model.live(k);
-                if let Some(at) = want {
-                    model.entries.remove(at);
-                } else {
-                    expired_by_model = before - model.entries.len();
-                }
-                prop_assert_eq!(store.delete(Key { kind: 0, bytes: &key_bytes(k) }), want.is_some());
+                let k = k % keys;
+                let want = self.live(k);
+                self.model.pop(&k);
+                self.counters.deletes += u64::from(want);
+                same(self.store.delete(named(&key_bytes(k))), want, "a delete")?;
             }
             Step::Touch(k, ttl) => {
-                let want = model.live(k);
-                let now = model.now;
-                if let Some(at) = want {
-                    let held = model.newest(at);
+                let k = k % keys;
+                let touched = self.store.touch(named(&key_bytes(k)), ttl);
+                let want = self.live(k);
+                same(touched, want, "a touch")?;
+                if let Some(mut held) = self.model.peek(&k).cloned() {
                     held.ttl = ttl.unwrap_or(held.ttl);
-                    if ttl.is_some() || held.ttl != 0 {
-                        held.deadline = if held.ttl == 0 { 0 } else { now + held.ttl };
-                    }
+                    // A word more for a ttl of its own can need room.
+                    self.put(k, held.kind, held.bytes, held.ttl, before, committed)?;
+                    self.counters.sets -= 1;
                 }
-                prop_assert_eq!(store.touch(Key { kind: 0, bytes: &key_bytes(k) }, ttl), want.is_some());
             }
             Step::Add(k, size) => {
-                let (key, bytes) = (key_bytes(k), value_bytes(k, size, seed));
-                let put = store.add(Key { kind: 0, bytes: &key }, Value { kind: 9, bytes: &bytes }, None);
-                if !store.fits(key.len(), bytes.len()) {
-                    prop_assert_eq!(put, Put::TooLarge);
-                } else if model.live(k).is_some() {
-                    prop_assert_eq!(put, Put::Refused);
-                } else {
-                    prop_assert_eq!(put, Put::Stored);
-                    model.put(k, 9, bytes, default_ttl);
+                let (k, bytes) = (k % keys, value_bytes(k % keys, size, seed));
+                let put = self.store.add(named(&key_bytes(k)), Value { kind: 9, bytes: &bytes }, None);
+                if !fits(k, size) {
+                    self.counters.refused += 1;
+                    return same(put, Put::TooLarge, "an add that is too large");
                 }
+                if self.live(k) {
+                    return same(put, Put::Refused, "an add");
+                }
+                same(put, Put::Stored, "an add")?;
+                self.put(k, 9, bytes, self.usual_ttl(), before.min(self.model.len()), committed)?;
             }
             Step::Swap(k, right, size) => {
-                let (key, bytes) = (key_bytes(k), value_bytes(k, size, seed));
-                let mut expected = model.find(k).map(|at| (model.entries[at].kind, model.entries[at].bytes.clone()));
-                if !right {
-                    expected = Some((8, vec![1, 2, 3]));
-                }
-                let put = store.compare_and_set(
-                    Key { kind: 0, bytes: &key },
+                let (k, bytes) = (k % keys, value_bytes(k % keys, size, seed));
+                let there = self.model.peek(&k).map(|held| (held.kind, held.bytes.clone()));
+                let expected = if right { there.clone() } else { Some((8, vec![1, 2, 3])) };
+                let put = self.store.compare_and_set(
+                    named(&key_bytes(k)),
                     expected.as_ref().map(|(kind, bytes)| Value { kind: *kind, bytes }),
                     Value { kind: 10, bytes: &bytes },
                     None,
                 );
-                let fits = store.fits(key.len(), bytes.len());
-                let there = if fits {
-                    model.live(k).map(|at| (model.entries[at].kind, model.entries[at].bytes.clone()))
-                } else {
-                    None
-                };
-                prop_assert_eq!(
-                    put,
-                    match () {
-                        () if !fits => Put::TooLarge,
-                        () if there == expected => Put::Stored,
-                        () => Put::Refused,
-                    }
-                );
-                if put == Put::Stored {
-                    model.put(k, 10, bytes, default_ttl);
+                if !fits(k, size) {
+                    self.counters.refused += 1;
+                    return same(put, Put::TooLarge, "a compare-and-set that is too large");
                 }
+                let there = there.filter(|_| self.live(k));
+                if there != expected {
+                    return same(put, Put::Refused, "a compare-and-set");
+                }
+                same(put, Put::Stored, "a compare-and-set")?;
+                self.put(k, 10, bytes, self.usual_ttl(), before.min(self.model.len()), committed)?;
             }
             Step::Increment(k, by) => {
-                let k = k + 1000;
-                let got = store.increment(Key { kind: 0, bytes: &key_bytes(k) }, NUMBER, f64::from(by), None);
-                let sum = match model.live(k) {
-                    Some(at) => {
-                        let held = model.newest(at);
-                        let sum = f64::from_le_bytes(held.bytes[..].try_into().expect("a number")) + f64::from(by);
-                        held.bytes = sum.to_le_bytes().to_vec();
-                        sum
-                    }
-                    None => {
-                        model.put(k, NUMBER, f64::from(by).to_le_bytes().to_vec(), default_ttl);
-                        f64::from(by)
-                    }
-                };
-                prop_assert_eq!(got, Ok(sum));
+                let (k, by) = (NUMBERS + k, f64::from(by));
+                let got = self.store.increment(named(&key_bytes(k)), NUMBER, by, None);
+                if self.live(k) {
+                    let held = self.model.get_mut(&k).unwrap();
+                    let sum = f64::from_le_bytes(held.bytes[..].try_into().unwrap()) + by;
+                    held.bytes = sum.to_le_bytes().to_vec();
+                    self.counters.sets += 1;
+                    return same(got, Ok(sum), "an increment");
+                }
+                same(got, Ok(by), "a first increment")?;
+                let bytes = by.to_le_bytes().to_vec();
+                self.put(k, NUMBER, bytes, self.usual_ttl(), before.min(self.model.len()), committed)?;
             }
             Step::Remaining(k) => {
-                let want = model.find(k).map_or(0.0, |at| match model.entries[at].deadline {
+                let k = k % keys;
+                let want = self.model.peek(&k).map_or(0.0, |held| match held.deadline {
                     0 => f64::INFINITY,
-                    deadline => deadline.saturating_sub(model.now) as f64,
+                    deadline => deadline.saturating_sub(self.now) as f64,
                 });
-                prop_assert_eq!(store.remaining(Key { kind: 0, bytes: &key_bytes(k) }), want);
+                same(self.store.remaining(named(&key_bytes(k))), want, "what remains")?;
             }
             Step::Tick(by) => {
-                model.now += by;
-                time.store(model.now, Ordering::Relaxed);
+                self.now += by;
+                self.time.store(self.now, Ordering::Relaxed);
             }
-            Step::Sweep(blocks) => {
-                if blocks > 150 {
-                    while !store.sweep(0, blocks) {}
-                    // A sweep that was under way has passed some; the next one starts at the beginning.
-                    while !store.sweep(0, blocks) {}
-                } else {
-                    store.sweep(0, blocks);
-                }
-            }
+            Step::Sweep(blocks) => self.sweep(Some(blocks))?,
+            Step::SweepAll => self.sweep(None)?,
+            Step::TakeEvicted(max) => self.take_evicted(max)?,
             Step::Clear => {
-                drop(store.clear());
-                model.entries.clear();
-            }
-            Step::Keys => {
-                let mut keys = Vec::new();
-                store.for_each(0, |key, value| keys.push((key.bytes.to_vec(), value.bytes.to_vec())));
-                let mut want: Vec<_> = (0..model.entries.len())
-                    .filter(|&at| !model.over(at))
-                    .map(|at| (key_bytes(model.entries[at].key), model.entries[at].bytes.clone()))
-                    .collect();
-                keys.sort();
-                want.sort();
-                // What the store gave up is not known here yet: it is compared by order below.
-                prop_assert!(keys.iter().all(|pair| want.contains(pair)));
+                self.count_upkeep(seen);
+                drop(self.store.clear());
+                self.model.clear();
             }
         }
-        // What the store has given up are the least recently used ones, or expired ones.
-        let mut order = Vec::new();
-        store
-            .for_each_oldest(0, |key, value, expiry| {
-                order.push((key.bytes.to_vec(), value.bytes.to_vec(), expiry.at));
-                Ok::<(), ()>(())
-            })
-            .expect("no error");
-        let stats = store.stats();
-        let gone = (stats.counters.evicted_for_size + stats.counters.expired - evicted_before) as usize;
-        let mut left: Vec<&Held> = model.entries.iter().collect();
-        if gone > 0 && !matches!(step_kind(&order), ()) {
-            unreachable!()
-        }
-        // Sweeping takes expired ones anywhere; making room takes the oldest.
-        let size_gone = left.len().saturating_sub(stats.entries);
-        let _ = (gone, expired_by_model);
-        if stats.entries < left.len() {
-            let mut missing = size_gone;
-            let present: std::collections::HashSet<Vec<u8>> = {
-                let mut set = std::collections::HashSet::new();
-                for (key, ..) in &order {
-                    set.insert(key.clone());
-                }
-                set
-            };
-            let mut oldest = true;
-            left.retain(|held| {
-                let over = held.deadline != 0 && model.now >= held.deadline;
-                let there = present.contains(&key_bytes(held.key));
-                if there {
-                    oldest = false;
-                }
-                let explained = over || oldest;
-                if !there && explained && missing > 0 {
-                    missing -= 1;
-                    return false;
-                }
-                true
-            });
-            prop_assert_eq!(missing, 0, "an entry is gone that was neither the oldest nor over");
-        }
-        let want: Vec<_> = left
-            .iter()
-            .filter(|held| held.deadline == 0 || model.now < held.deadline)
-            .map(|held| (key_bytes(held.key), held.bytes.clone(), held.deadline))
-            .collect();
-        prop_assert_eq!(&order, &want);
-        let kept: Vec<Held> = left.into_iter().cloned().collect();
-        model.entries = kept;
-        prop_assert_eq!(stats.entries, model.entries.len());
-        if let Err(broken) = store.validate() {
-            prop_assert!(false, "{}", broken);
-        }
-        prop_assert!(stats.bytes <= stats.max_bytes && stats.committed <= stats.max_bytes + 4096);
+        Ok(())
     }
+
+    /// A sweep takes only what is over; without a bound all of it.
+    fn sweep(&mut self, blocks: Option<u32>) -> Result<(), String> {
+        self.take_evicted(usize::MAX)?;
+        if let Some(blocks) = blocks {
+            self.store.sweep(0, blocks);
+        } else {
+            // One that was under way has passed some; the next starts at the beginning.
+            while !self.store.sweep(0, 7) {}
+            while !self.store.sweep(0, 7) {}
+        }
+        let over: Vec<u16> = self.model.iter().filter(|(_, held)| self.over(held)).map(|(&key, _)| key).collect();
+        let mut taken = BTreeSet::new();
+        for key in over {
+            if self.store.get(named(&key_bytes(key)), LOOK, |_| ()).is_none() {
+                self.model.pop(&key);
+                self.counters.expired += 1;
+                taken.insert(key_bytes(key));
+            } else if blocks.is_none() {
+                return Err(format!("a sweep left key {key}"));
+            }
+        }
+        if self.config.evicted_keys > 0 {
+            let most = taken.len().min(self.config.evicted_keys);
+            self.dropped += (taken.len() - most) as u64;
+            let mut told = BTreeSet::new();
+            self.store.take_evicted(usize::MAX, |reason, key| {
+                assert_eq!(reason, Reason::Expired);
+                told.insert(key.bytes.to_vec());
+            });
+            if told.len() != most || !told.is_subset(&taken) {
+                return Err(format!("a sweep told of {} keys of {}", told.len(), taken.len()));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_evicted(&mut self, max: usize) -> Result<(), String> {
+        let mut got = Vec::new();
+        self.store.take_evicted(max, |reason, key| got.push((key.bytes.to_vec(), reason)));
+        let mut want = Vec::new();
+        if let Some(queue) = &mut self.queue {
+            while want.len() < max {
+                let Some(next) = queue.pop_lru() else { break };
+                want.push(next);
+            }
+        }
+        same(got, want, "the queue of evicted keys")?;
+        same(self.store.evicted_dropped(), self.dropped, "dropped keys")
+    }
+
+    fn count_upkeep(&self, seen: &mut Seen) {
+        let upkeep = self.store.upkeep(0);
+        seen.compactions += upkeep.compactions;
+        seen.growths += upkeep.growths;
+        seen.shrinks += upkeep.shrinks;
+        seen.moves += upkeep.moves;
+    }
+
+    /// Numbers, after every step.
+    fn check_numbers(&self) -> Result<(), String> {
+        let stats = self.store.stats();
+        same(stats.counters, self.counters, "counters")?;
+        same(stats.entries, self.model.len(), "entries")?;
+        if stats.bytes > stats.committed || stats.committed > stats.max_bytes {
+            return Err(format!("{} bytes, {} committed", stats.bytes, stats.committed));
+        }
+        Ok(())
+    }
+
+    /// All that is there, in order.
+    fn check_all(&self) -> Result<(), String> {
+        self.store.validate()?;
+        let mut order = Vec::new();
+        let listed = self.store.for_each_oldest(0, |key, value, expiry| {
+            let ttl = expiry.own_ttl.unwrap_or(self.usual_ttl());
+            let held = Held { kind: value.kind, bytes: value.bytes.to_vec(), deadline: expiry.at, ttl };
+            order.push((key.bytes.to_vec(), held));
+            Ok::<(), String>(())
+        });
+        listed?;
+        let live = self.model.iter().rev().filter(|(_, held)| !self.over(held));
+        same(&order, &live.map(|(&key, held)| (key_bytes(key), held.clone())).collect(), "the order")?;
+        let mut keys: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+        self.store.for_each(0, |key, value| assert_eq!(keys.insert(key.bytes.into(), value.bytes.into()), None));
+        same(keys, order.into_iter().map(|(key, held)| (key, held.bytes)).collect(), "what is listed")?;
+        for (&key, held) in &self.model {
+            let kept = self.store.get(named(&key_bytes(key)), LOOK, |value| value.bytes == held.bytes);
+            same(kept, Some(true), "what is kept")?;
+        }
+        Ok(())
+    }
+}
+
+fn named(bytes: &[u8]) -> Key<'_> {
+    Key { kind: 0, bytes }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(got: T, want: T, what: &str) -> Result<(), String> {
+    if got == want { Ok(()) } else { Err(format!("{what}: {got:?}, not {want:?}")) }
+}
+
+fn run(steps: Vec<Step>, config: Config, keys: u16, seen: &mut Seen) -> Result<(), String> {
+    let mut pair = Pair::new(config);
+    for (seed, step) in steps.into_iter().enumerate() {
+        let told = format!("{step:?}");
+        let upkeep = pair.store.upkeep(0);
+        let mut outcome = pair.step(seed, step, keys, seen).and_then(|()| pair.check_numbers());
+        if outcome.is_ok() && (seed % 16 == 0 || pair.store.upkeep(0) != upkeep) {
+            outcome = pair.check_all();
+        }
+        outcome.map_err(|error| format!("step {seed}, {told}: {error}"))?;
+    }
+    pair.check_all()?;
+    pair.take_evicted(usize::MAX)?;
+    pair.count_upkeep(seen);
+    seen.evicted += pair.counters.evicted_for_size;
+    seen.expired += pair.counters.expired;
+    seen.dropped_keys += pair.dropped;
     Ok(())
 }
 
-fn step_kind<T>(_: &T) {}
+#[test]
+fn one_shard_is_an_exact_lru() {
+    let seen = RefCell::new(Seen::default());
+    let config = ProptestConfig { source_file: Some(file!()), ..cases::config(300) };
+    let outcome = TestRunner::new(config).run(&(steps(), configs()), |(steps, (config, keys))| {
+        run(steps, config, keys, &mut seen.borrow_mut()).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = outcome {
+        unreachable!("{error}");
+    }
+    let seen = seen.into_inner();
+    let counts =
+        [seen.evicted, seen.expired, seen.compactions, seen.growths, seen.shrinks, seen.moves, seen.dropped_keys];
+    assert!(counts.iter().all(|&count| count > 20), "{seen:?}");
+    assert!(seen.filled.0 / seen.filled.1 as f64 > 0.9, "{seen:?}");
+}
 
-fn config() -> impl Strategy<Value = Config> {
-    (
-        prop_oneof![Just(64 << 10), Just(128 << 10), Just(200_000_usize)],
-        prop_oneof![Just(0_usize), 1..60_usize],
-        prop_oneof![Just(None), (1..150_u64).prop_map(Some)],
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(|(max_bytes, max_entries, ttl, update_age_on_get, allow_stale, queue)| Config {
-            max_bytes,
-            max_entries,
-            ttl,
-            update_age_on_get,
-            allow_stale,
-            shards: 1,
-            evicted_keys: usize::from(queue) * 5,
-            codec: 0,
-        })
+// ---------------------------------------------------------------------------------------------------------------------
+// Several shards
+
+#[derive(Debug, Clone)]
+enum Write {
+    Set(u16, u8),
+    Get(u16),
+    Delete(u16),
+    Increment(u16),
+    Clear,
+}
+
+fn writes() -> impl Strategy<Value = Vec<Write>> {
+    let write = prop_oneof![
+        60 => (0..400_u16, any::<u8>()).prop_map(|(k, size)| Write::Set(k, size)),
+        20 => (0..400_u16).prop_map(Write::Get),
+        10 => (0..400_u16).prop_map(Write::Delete),
+        10 => (0..400_u16).prop_map(Write::Increment),
+        1 => Just(Write::Clear),
+    ];
+    prop::collection::vec(write, 1..600)
+}
+
+/// The keys of each shard, the least recently used first.
+fn orders(store: &Store) -> Vec<Vec<Vec<u8>>> {
+    let order = |shard| {
+        let mut keys = Vec::new();
+        let listed = store.for_each_oldest(shard, |key, _, _| {
+            keys.push(key.bytes.to_vec());
+            Ok::<(), ()>(())
+        });
+        assert_eq!(listed, Ok(()));
+        keys
+    };
+    (0..store.shards()).map(order).collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(cases::config(150))]
 
+    /// A new key takes the place of exactly one other when the store is full: of the least recently used one of its own
+    /// shard, or if that has none, of another's.
     #[test]
-    fn one_shard_is_an_exact_lru(steps in steps(), config in config()) {
-        run(steps, config)?;
+    fn max_entries_is_exact_over_shards(writes in writes(), shards in 0..4_u32, max_entries in 1..100_usize) {
+        let config = Config { max_bytes: 1 << 20, max_entries, shards: 1 << shards, ..Config::default() };
+        let store = Store::new(config).unwrap();
+        prop_assert_eq!(store.shards(), 1 << shards);
+        let mut model: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+        for (seed, write) in writes.into_iter().enumerate() {
+            let before = orders(&store);
+            let written = match write {
+                Write::Set(k, size) => {
+                    let bytes = value_bytes(k, size.into(), seed);
+                    prop_assert_eq!(store.set(named(&key_bytes(k)), Value { kind: 8, bytes: &bytes }, None), Put::Stored);
+                    Some((key_bytes(k), bytes))
+                }
+                Write::Increment(k) => {
+                    let got = store.increment(named(&key_bytes(k)), NUMBER, 1.0, None);
+                    let held = store.get(named(&key_bytes(k)), LOOK, |value| value.bytes.to_vec()).unwrap();
+                    prop_assert_eq!(got.is_err(), held.len() != 8 || model.get(&key_bytes(k)) == Some(&held));
+                    got.is_ok().then(|| (key_bytes(k), held))
+                }
+                Write::Get(k) => {
+                    let got = store.get(named(&key_bytes(k)), store.read(), |value| value.bytes.to_vec());
+                    prop_assert_eq!(got.as_ref(), model.get(&key_bytes(k)));
+                    None
+                }
+                Write::Delete(k) => {
+                    prop_assert_eq!(store.delete(named(&key_bytes(k))), model.remove(&key_bytes(k)).is_some());
+                    None
+                }
+                Write::Clear => {
+                    drop(store.clear());
+                    model.clear();
+                    None
+                }
+            };
+            if let Some((key, value)) = written {
+                if !model.contains_key(&key) && model.len() == max_entries {
+                    let after = orders(&store);
+                    let own = after.iter().position(|keys| keys.contains(&key)).unwrap();
+                    let gone: Vec<_> = model.keys().filter(|&key| !after.concat().contains(key)).cloned().collect();
+                    prop_assert_eq!(gone.len(), 1);
+                    let from = before.iter().position(|keys| keys.contains(&gone[0])).unwrap();
+                    prop_assert_eq!(&before[from][0], &gone[0]);
+                    prop_assert!(from == own || before[own].is_empty());
+                    model.remove(&gone[0]);
+                }
+                model.insert(key, value);
+            }
+            prop_assert_eq!(store.len(), model.len());
+            prop_assert!(store.len() <= max_entries);
+        }
+        prop_assert_eq!(store.validate(), Ok(()));
     }
+
+    /// Whatever is asked for, there are as many shards as can be, within their bounds.
+    #[test]
+    fn a_config_is_settled(
+        max_bytes in prop_oneof![0..1_usize << 34, any::<usize>()],
+        max_entries in prop_oneof![Just(0), any::<usize>()],
+        shards in prop_oneof![0..4096_usize, any::<usize>()],
+    ) {
+        let config = Config { max_bytes, max_entries, shards, ..Config::default() }.settled();
+        prop_assert!(config.shards.is_power_of_two() && config.shards <= MAX_SHARDS);
+        let budget = config.max_bytes / config.shards;
+        prop_assert!((MIN_BUDGET..=MAX_BUDGET).contains(&budget), "{:?}", config);
+        prop_assert_eq!(config.clone().settled(), config);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Bounds
+
+fn smallest() -> Store {
+    Store::new(Config { max_bytes: MIN_BUDGET, ..Config::default() }).unwrap()
+}
+
+#[test]
+fn the_largest_entry_fits_in_every_form_and_one_byte_more_in_none() {
+    let store = smallest();
+    let most = store.max_entry_bytes();
+    let bytes = vec![1; most];
+    for ttl in [None, Some(1000)] {
+        // A shard full of small ones, and of index.
+        for i in 0..3000_u32 {
+            assert_eq!(store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[] }, None), Put::Stored);
+        }
+        assert_eq!(store.set(named(b"k"), Value { kind: 8, bytes: &bytes[1..] }, ttl), Put::Stored);
+        assert_eq!(store.len(), 1);
+        for ttl in [Some(1000), None, Some(0), Some(2000)] {
+            assert!(store.touch(named(b"k"), ttl));
+        }
+        assert_eq!(store.validate(), Ok(()));
+        for ttl in [None, Some(0), Some(1000)] {
+            assert_eq!(store.set(named(b"k"), Value { kind: 8, bytes: &bytes }, ttl), Put::TooLarge);
+            assert_eq!(store.add(named(b"new"), Value { kind: 8, bytes: &bytes }, ttl), Put::TooLarge);
+        }
+        assert!(store.fits(1, most - 1) && !store.fits(1, most));
+        assert!(store.has(named(b"k")));
+    }
+    assert_eq!(store.set(named(&vec![1; 65536]), Value { kind: 8, bytes: &[] }, None), Put::TooLarge);
+}
+
+#[test]
+fn an_index_of_many_small_entries_gives_its_room_to_large_ones() {
+    let store = Store::new(Config { max_bytes: 1 << 20, shards: 1, ..Config::default() }).unwrap();
+    for i in 0..100_000_u32 {
+        store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[] }, None);
+    }
+    let small = store.stats();
+    for i in 0..200_u32 {
+        store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[7; 20_000] }, None);
+    }
+    assert!(small.entries > 20_000, "{small:?}");
+    assert!(store.upkeep(0).shrinks > 0);
+    assert!(store.len() >= 50, "{:?}", store.stats());
+    assert_eq!(store.validate(), Ok(()));
+}
+
+#[test]
+fn a_thread_that_panics_under_a_lock_costs_its_shard_and_no_room() {
+    let store = Store::new(Config { max_bytes: 1 << 20, shards: 2, max_entries: 10, ..Config::default() }).unwrap();
+    let key = |i: u32| i.to_le_bytes();
+    for i in 0..10 {
+        store.set(named(&key(i)), Value { kind: 8, bytes: b"v" }, None);
+    }
+    let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.get(named(&key(9)), store.read(), |_| unreachable!("on purpose"))
+    }));
+    assert!(left.is_err());
+    assert!(!store.has(named(&key(9))));
+    assert_eq!(store.validate(), Ok(()));
+    for i in 0..100 {
+        assert_eq!(store.set(named(&key(i)), Value { kind: 8, bytes: b"v" }, None), Put::Stored);
+    }
+    assert_eq!((store.len(), store.validate()), (10, Ok(())));
+}
+
+#[test]
+fn a_ttl_without_end_and_numbers_without_bound() {
+    let store = smallest();
+    let value = Value { kind: 8, bytes: b"v" };
+    for ttl in [u64::MAX, 1 << 40, (1 << 40) - 1] {
+        assert_eq!(store.set(named(b"k"), value, Some(ttl)), Put::Stored);
+        assert!(store.remaining(named(b"k")) > 1e12 - 1e9);
+        assert!(store.touch(named(b"k"), Some(ttl)) && store.touch(named(b"k"), None));
+        assert!(store.has(named(b"k")));
+    }
+    assert_eq!(store.increment(named(b"n"), NUMBER, f64::MAX, Some(u64::MAX)), Ok(f64::MAX));
+    assert_eq!(store.increment(named(b"n"), NUMBER, f64::MAX, None), Ok(f64::INFINITY));
+    assert!(store.increment(named(b"n"), NUMBER, f64::NEG_INFINITY, None).is_ok_and(f64::is_nan));
+    store.take_evicted(usize::MAX, |_, _| unreachable!("there is no queue"));
+    assert_eq!(store.validate(), Ok(()));
 }

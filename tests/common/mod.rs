@@ -3,22 +3,13 @@
 use std::cell::Cell;
 
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+
+mod cases;
+pub use cases::config;
 
 /// An array as JavaScript lends it. `content` is what it holds before it is laid out.
 pub fn cells(length: usize, content: u32) -> Vec<Cell<u32>> {
     vec![Cell::new(content); length]
-}
-
-/// `cases` random cases. A failing one is printed, and its seed kept in a file next to the test, which the next run
-/// tries first. `PROPTEST_CASES` and `PROPTEST_RNG_SEED` override.
-pub fn config(cases: u32) -> ProptestConfig {
-    let ours = ProptestConfig::default();
-    ProptestConfig {
-        cases: if std::env::var_os("PROPTEST_CASES").is_some() { ours.cases } else { cases },
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ours
-    }
 }
 
 /// One write of damage: where (a part of the array's length) and what.

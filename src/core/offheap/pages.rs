@@ -76,14 +76,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn purged_memory_can_be_used_again() {
+    fn purged_memory_can_be_used_again() -> io::Result<()> {
         let unit = PURGE_UNIT / 8;
-        let mut pages = Pages::reserve(4 * unit).expect("memory");
+        let mut pages = Pages::reserve(4 * unit)?;
         pages.words_mut().fill(7);
         assert_eq!(pages.purge(1, 3 * unit - 1), cfg!(target_os = "linux"));
         assert_eq!(pages.words()[unit - 1], 7);
         assert_eq!(pages.words()[2 * unit], 7);
         pages.words_mut()[unit] = 9;
         assert_eq!(pages.words()[unit], 9);
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use super::arena::{Arena, Block, MAX_BLOCK, MIN_BLOCK};
 use super::clock::{Clock, MAX_TIME};
 use super::entry::{self, Expiry, Key, Value};
 use super::index::Index;
+use super::pages::PURGE_UNIT;
 use crate::core::sync::Mutex;
 
 /// What a shard takes besides arena and index: its own fields, the lists of the arena. Bytes.
@@ -31,6 +32,9 @@ const PATIENCE: u32 = 8;
 /// From this budget on arena and index are in huge pages, where there are any: random accesses then miss the TLB less
 /// often. A shard with little in it then takes 4 MiB.
 const HUGE: usize = 8 << 20;
+
+/// The least piece of memory that is given back, in words.
+const PURGE_WORDS: u32 = (super::pages::PURGE_UNIT / 8) as u32;
 
 /// Why an entry was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +103,6 @@ impl Shared {
         hasher.finish()
     }
 
-    fn removed(&self) {
-        if self.max_entries > 0 {
-            self.entries.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
     /// When an entry that is written now ends. `ttl`: `None` for the store's own, 0 for never.
     pub fn expiry(&self, ttl: Option<u64>) -> Expiry {
         let own_ttl = ttl.filter(|&ttl| Some(ttl) != self.ttl && !(ttl == 0 && self.ttl.is_none()));
@@ -132,6 +130,19 @@ pub struct Counters {
     pub expired: u64,
     /// Values that were too large.
     pub refused: u64,
+}
+
+/// How often a shard has tidied up since it was made or cleared. For tests: what comes seldom must come in them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// Parts of the arena cleared out to make room for one entry.
+    pub compactions: u64,
+    /// Times the index was made larger.
+    pub growths: u64,
+    /// Times the index was made smaller.
+    pub shrinks: u64,
+    /// Entries moved, by all of these.
+    pub moves: u64,
 }
 
 /// How to read.
@@ -176,7 +187,10 @@ pub struct Shard {
     passed: Option<u64>,
     /// The part of the arena that is being cleared out.
     window: (u32, u32),
+    /// How many of the store's slots for entries this shard has. One more than there are entries while one is written.
+    slots: usize,
     counters: Counters,
+    upkeep: Upkeep,
 }
 
 fn new_arena(budget: usize) -> io::Result<Arena> {
@@ -213,7 +227,9 @@ impl Shard {
             earliest: u64::MAX,
             passed: None,
             window: (0, 0),
+            slots: 0,
             counters: Counters::default(),
+            upkeep: Upkeep::default(),
         };
         shard.limit = shard.permitted();
         Ok(shard)
@@ -221,7 +237,7 @@ impl Shard {
 
     /// The words of the largest entry: alone in the shard, with the smallest index.
     fn max_words(&self) -> u32 {
-        ((self.budget - BASE - Index::LEAST_BYTES) / 8 - 1) as u32
+        Self::whole_pages(self.budget - BASE - Index::LEAST_BYTES) - 1
     }
 
     /// The largest entry, key and value together, in bytes.
@@ -257,6 +273,11 @@ impl Shard {
     /// Counts since the shard was made.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How often it has tidied up.
+    pub fn upkeep(&self) -> Upkeep {
+        self.upkeep
     }
 
     /// Before this time no entry ends; `u64::MAX` if none ends at all.
@@ -366,7 +387,7 @@ impl Shard {
     fn expire(&mut self, shared: &Shared, at: u32) {
         self.tell(shared, at, Reason::Expired);
         self.unlist(shared, at);
-        shared.removed();
+        self.give_slots(shared, 1);
         self.release(at);
     }
 
@@ -377,7 +398,7 @@ impl Shard {
             return false;
         }
         self.unlist(shared, at);
-        shared.removed();
+        self.give_slots(shared, 1);
         let reason = if self.is_over(shared, at) { Reason::Expired } else { Reason::Size };
         self.tell(shared, at, reason);
         self.release(at);
@@ -388,11 +409,20 @@ impl Shard {
 
     /// The words that the budget leaves for the arena.
     fn permitted(&self) -> u32 {
-        (self.budget.saturating_sub(BASE + self.index.bytes()) / 8) as u32
+        Self::whole_pages(self.budget.saturating_sub(BASE + self.index.bytes()))
+    }
+
+    /// Words of the whole pages in so many bytes: what lies behind can then be given back to the last word.
+    fn whole_pages(bytes: usize) -> u32 {
+        (bytes / PURGE_UNIT * PURGE_UNIT / 8) as u32
     }
 
     /// Makes the arena take no more than `limit` words from now on.
-    fn confine(&mut self, shared: &Shared, limit: u32) {
+    fn confine(&mut self, shared: &Shared, mut limit: u32) {
+        if self.arena.touched() > limit {
+            // Memory is given back in whole pieces.
+            limit = limit / PURGE_WORDS * PURGE_WORDS;
+        }
         self.limit = limit;
         if self.arena.top() > limit.max(self.arena.first()) {
             let mut from = self.arena.first();
@@ -415,10 +445,11 @@ impl Shard {
         if wants == 0 {
             return;
         }
-        let limit = self.permitted().saturating_sub(wants.div_ceil(8) as u32);
+        let limit = Self::whole_pages(self.budget.saturating_sub(BASE + self.index.bytes() + wants));
         self.confine(shared, limit);
         if self.index.wants() > 0 {
             self.index.grow();
+            self.upkeep.growths += 1;
         }
         self.limit = self.permitted();
     }
@@ -478,6 +509,7 @@ impl Shard {
         let known = self.index.relocate(hash, from, to);
         debug_assert!(known, "an entry is not in the index");
         self.arena.retire(from);
+        self.upkeep.moves += 1;
     }
 
     /// Frees a part of the arena of at least `want` words, the one with the least in it.
@@ -487,6 +519,7 @@ impl Shard {
         let limit = if to == self.arena.top() { 0 } else { self.limit };
         self.clear_out(shared, from, to, limit);
         self.arena.free_held(from, to);
+        self.upkeep.compactions += 1;
     }
 
     fn emptiest(&self, want: u32) -> Option<(u32, u32)> {
@@ -523,11 +556,14 @@ impl Shard {
             if let Some(at) = self.arena.allocate(words, self.limit) {
                 return Some(at);
             }
-            if self.index.is_empty() {
-                // Only the index is left of what was.
-                while self.index.shrink() {}
+            // What is left of a time with more, smaller entries. Alone it would keep the largest entry out.
+            if self.index.shrink() {
                 self.limit = self.permitted();
-                return self.arena.allocate(words, self.limit);
+                self.upkeep.shrinks += 1;
+                continue;
+            }
+            if self.index.is_empty() {
+                return None;
             }
             let spare = self.arena.free_words() + (self.limit.saturating_sub(self.arena.top()));
             if evictions >= PATIENCE && !compacted && u64::from(spare) >= u64::from(words) + u64::from(self.limit / 16)
@@ -574,9 +610,10 @@ impl Shard {
         self.insert(shared, hash, key, value, expiry, words)
     }
 
+    /// The words of an entry, if it is not too large. With a ttl of its own it takes one more, which it may get later.
     fn words_for(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Option<u32> {
         entry::words_for(key.bytes.len(), value.bytes.len(), expiry.own_ttl.is_some())
-            .filter(|&words| words <= self.max_words())
+            .filter(|_| key.bytes.len() + value.bytes.len() <= self.max_entry_bytes())
     }
 
     /// Takes one of the store's slots for entries. False if there is none to be had in this shard.
@@ -589,11 +626,20 @@ impl Shard {
                 (entries < shared.max_entries).then_some(entries + 1)
             });
             if taken.is_ok() {
+                self.slots += 1;
                 return true;
             }
             if !self.evict(shared) {
                 return false;
             }
+        }
+    }
+
+    /// Gives slots for entries back to the store.
+    fn give_slots(&mut self, shared: &Shared, count: usize) {
+        if shared.max_entries > 0 {
+            self.slots -= count;
+            shared.entries.fetch_sub(count, Ordering::Relaxed);
         }
     }
 
@@ -607,27 +653,23 @@ impl Shard {
         expiry: Expiry,
         words: u32,
     ) -> Put {
-        self.make_slot(shared);
-        let Some(at) = self.make_room(shared, words) else {
-            shared.removed();
-            self.counters.refused += 1;
-            return Put::TooLarge;
-        };
-        entry::write(self.arena.words_mut(), at, key, value, expiry);
-        self.note(expiry.at);
-        self.counters.sets += 1;
-        self.link_newest(at);
-        self.insert_slot(shared, hash as u32, at);
-        Put::Stored
-    }
-
-    /// Adds an entry to the index, for which there is room, unless its end is too crowded.
-    fn insert_slot(&mut self, shared: &Shared, hash: u32, at: u32) {
-        while !self.index.insert(hash, at) {
-            let limit = self.permitted().saturating_sub(self.index.growth().div_ceil(8) as u32);
-            self.confine(shared, limit);
-            self.index.grow();
-            self.limit = self.permitted();
+        loop {
+            self.make_slot(shared);
+            let Some(at) = self.make_room(shared, words) else {
+                self.give_slots(shared, 1);
+                self.counters.refused += 1;
+                return Put::TooLarge;
+            };
+            if self.index.insert(hash as u32, at) {
+                entry::write(self.arena.words_mut(), at, key, value, expiry);
+                self.note(expiry.at);
+                self.counters.sets += 1;
+                self.link_newest(at);
+                return Put::Stored;
+            }
+            // The end of the index is too crowded, which does not happen with a secret seed. With fewer entries there is room.
+            self.arena.free(at);
+            self.evict(shared);
         }
     }
 
@@ -681,7 +723,9 @@ impl Shard {
     fn renew(&mut self, shared: &Shared, at: u32, now: u64) {
         let words = self.arena.words_mut();
         if let Some(ttl) = entry::own_ttl(words, at).or(shared.ttl).filter(|&ttl| ttl != 0) {
-            entry::write_deadline(words, at, now.saturating_add(ttl).min(MAX_TIME));
+            let deadline = now.saturating_add(ttl).min(MAX_TIME);
+            entry::write_deadline(words, at, deadline);
+            self.note(deadline);
         }
     }
 
@@ -694,7 +738,7 @@ impl Shard {
     pub fn delete(&mut self, shared: &Shared, hash: u64, key: Key<'_>) -> bool {
         let Some(at) = self.find_live(shared, hash, key, false) else { return false };
         self.unlist(shared, at);
-        shared.removed();
+        self.give_slots(shared, 1);
         self.release(at);
         self.counters.deletes += 1;
         true
@@ -797,9 +841,8 @@ impl Shard {
 
     /// Removes everything. What was held is handed back: giving memory back takes a while.
     pub fn clear(&mut self, shared: &Shared) -> Option<Self> {
-        if shared.max_entries > 0 {
-            shared.entries.fetch_sub(self.len(), Ordering::Relaxed);
-        }
+        // Not as many as there are entries: a thread that panicked may have left one more or less.
+        self.give_slots(shared, self.slots);
         let (counters, budget) = (self.counters, self.budget);
         match Self::new(budget) {
             Ok(fresh) => Some(std::mem::replace(self, Self { counters, ..fresh })),
@@ -938,7 +981,12 @@ impl Shard {
         if earliest < self.earliest {
             return Err(format!("an entry ends at {earliest}, before {}", self.earliest));
         }
-        if self.bytes() > self.budget || self.committed() > self.budget + super::pages::PURGE_UNIT {
+        if self.slots != if shared.max_entries > 0 { used } else { 0 } {
+            return Err(format!("{} slots for {used} entries", self.slots));
+        }
+        // Elsewhere what has been written once stays: see `Pages::purge`.
+        let most = if cfg!(target_os = "linux") { self.budget } else { self.budget * 2 };
+        if self.bytes() > self.budget || self.committed() > most {
             return Err(format!("{} bytes, {} committed, of {}", self.bytes(), self.committed(), self.budget));
         }
         Ok(())

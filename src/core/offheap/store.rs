@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::clock::Clock;
 use super::entry::{Expiry, Key, Value};
-use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Shard, Shared};
+use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Shard, Shared, Upkeep};
 use crate::core::sync::{Mutex, MutexGuard};
 
 /// The most shards.
@@ -66,7 +66,7 @@ impl Config {
         let least = self.max_bytes.div_ceil(MAX_BUDGET).next_power_of_two();
         let most = (self.max_bytes / MIN_BUDGET).max(1).next_power_of_two();
         let most = if most > (self.max_bytes / MIN_BUDGET).max(1) { most / 2 } else { most };
-        self.shards = self.shards.next_power_of_two().clamp(least, most.max(least)).min(MAX_SHARDS);
+        self.shards = self.shards.min(MAX_SHARDS).next_power_of_two().clamp(least, most.max(least)).min(MAX_SHARDS);
         self.max_bytes = self.max_bytes.min(self.shards * MAX_BUDGET);
         self
     }
@@ -388,6 +388,11 @@ impl Store {
             committed: shard.committed(),
             max_bytes: shard.budget(),
         }
+    }
+
+    /// How often a shard has tidied up. For tests.
+    pub fn upkeep(&self, index: usize) -> Upkeep {
+        self.lock(index).upkeep()
     }
 
     /// Numbers of all shards together, each taken at its own moment.

@@ -4,7 +4,7 @@
 //! a few ten microseconds, and takes at most a twentieth of one core's time for a store.
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
@@ -23,13 +23,13 @@ const REST: u32 = 20;
 
 struct Work {
     stores: Vec<Weak<Store>>,
-    remains: VecDeque<Box<dyn Any + Send>>,
+    /// What is to be dropped next.
+    remains: Option<Box<dyn Any + Send>>,
     awake: bool,
     running: bool,
 }
 
-static WORK: Mutex<Work> =
-    Mutex::new(Work { stores: Vec::new(), remains: VecDeque::new(), awake: false, running: false });
+static WORK: Mutex<Work> = Mutex::new(Work { stores: Vec::new(), remains: None, awake: false, running: false });
 static CALL: Condvar = Condvar::new();
 static EPOCH: Lazy<Instant> = Lazy::new(Instant::now);
 
@@ -52,14 +52,18 @@ pub fn wake() {
     CALL.notify_one();
 }
 
-/// Drops `remains` on the thread, where it takes as long as it takes.
+/// Drops `remains` on the thread, where it takes as long as it takes; here if the thread does not keep up, so that whoever
+/// fills and clears all the time does not hold more and more memory.
 pub fn bury(remains: Box<dyn Any + Send>) {
     let mut work = WORK.lock().unwrap_or_else(PoisonError::into_inner);
     start(&mut work);
-    if work.running {
-        work.remains.push_back(remains);
+    if work.running && work.remains.is_none() {
+        work.remains = Some(remains);
         CALL.notify_one();
+        return;
     }
+    drop(work);
+    drop(remains);
 }
 
 fn start(work: &mut Work) {
@@ -72,12 +76,13 @@ fn start(work: &mut Work) {
 fn run() {
     loop {
         let mut work = WORK.lock().unwrap_or_else(PoisonError::into_inner);
-        while !work.awake && work.remains.is_empty() {
+        while !work.awake && work.remains.is_none() {
             work = CALL.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(remains) = work.remains.pop_front() {
+        if let Some(remains) = work.remains.take() {
             drop(work);
-            drop(remains);
+            // The thread outlives a panic: nobody would start another. The hook has told of it.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(remains)));
             continue;
         }
         work.stores.retain(|store| store.strong_count() > 0);
@@ -86,12 +91,13 @@ fn run() {
         drop(work);
         let mut anything = false;
         for store in stores.iter().filter_map(Weak::upgrade) {
-            anything |= tend(&store);
+            // The shard is emptied by the next who locks it.
+            anything |= catch_unwind(AssertUnwindSafe(|| tend(&store))).unwrap_or(true);
         }
         let mut work = WORK.lock().unwrap_or_else(PoisonError::into_inner);
         if anything {
             work.awake = true;
-            if work.remains.is_empty() {
+            if work.remains.is_none() {
                 drop(CALL.wait_timeout(work, TICK));
             }
         }

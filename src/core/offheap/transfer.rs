@@ -116,11 +116,12 @@ pub fn load(store: &Store, path: &Path, mut watch: Watch<'_>) -> Result<Loaded, 
     let usual = store.config().ttl.unwrap_or(0);
     let progress = watch.progress.take();
     file.read(Watch { cancel, progress }, |record| {
-        let ttl = record.ttl.unwrap_or(summary.header.default_ttl);
         let left = match record.expires_at.map(|at| at.saturating_sub(unix_now())) {
             Some(0) => return Ok(()),
             left => left,
         };
+        // What never ends has no time that could start anew, whatever the file says.
+        let ttl = if left.is_some() { record.ttl.unwrap_or(summary.header.default_ttl) } else { 0 };
         let expiry = Expiry {
             at: left.map_or(0, |left| store.now().saturating_add(left).min(MAX_TIME)),
             own_ttl: (ttl != usual).then_some(ttl),
