@@ -376,6 +376,8 @@ describe('a codec of the user', () => {
     const cache = open({ codec: taggingCodec({ text: false }) })
     expect(cache.increment('n')).toBe(1)
     expect(cache.get('n')).toBe(1)
+    for (const other of [2, -1, '1', true]) expect(cache.compareAndSet('n', other, 'x')).toBe(false)
+    expect(cache.compareAndSet('n', 1, 'x')).toBe(true)
     cache.set('m', 5)
     expect(thrownBy(() => cache.increment('m')).code).toBe('ERR_HEAPWISE_INVALID_USE')
   })

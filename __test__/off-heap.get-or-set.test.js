@@ -361,6 +361,20 @@ describe('close', () => {
     expect(await producing).toBe('made')
   })
 
+  test('rejects who waits for somebody else, who goes on', async () => {
+    const name = newName()
+    const [first, second] = [open({ name }), open({ name })]
+    const { promise, resolve } = deferred()
+    const producing = first.getOrSet('a', () => promise)
+    const waiting = rejectionOf(second.getOrSet('a', () => 'no'))
+    await turn()
+    second.close()
+    expect((await waiting).code).toBe('ERR_HEAPWISE_CLOSED')
+    resolve('made')
+    expect(await producing).toBe('made')
+    expect(first.get('a')).toBe('made')
+  })
+
   test('frees what it was producing for other caches of the store', async () => {
     const name = newName()
     const [first, second] = [open({ name }), open({ name })]

@@ -141,6 +141,15 @@ describe('keys', () => {
     expect([...cache.keys()].map(String).sort()).toEqual(['key', 'other'])
   })
 
+  test('a key that is kept does not keep the others', () => {
+    const cache = open({ shards: 1, evictedKeys: 500, max: 500 })
+    for (let i = 0; i < 1000; i++) cache.set(Buffer.alloc(2000, `${i} `), i)
+    for (const key of [[...cache.keys()][0], [...cache][0][0], cache.takeEvicted()[0].key]) {
+      expect(key.length).toBe(2000)
+      expect(key.buffer.byteLength).toBeLessThan(500_000)
+    }
+  })
+
   const BAD = [
     ['undefined', undefined], ['null', null], ['a fraction', 1.5], ['NaN', NaN], ['Infinity', Infinity],
     ['2 ** 53', 2 ** 53], ['a bigint', 1n], ['a symbol', Symbol('key')], ['an object', {}], ['an array', [1]],
