@@ -47,7 +47,7 @@ export declare namespace OffHeapCache {
     name?: string
     /**
      * The bound on the memory of all entries, bytes: keys, values, bookkeeping and what allocation rounds up. An integer, or
-     * a text such as `'512mb'`, `'1.5gb'`, `'64kb'`, in powers of 1024. What is too little for one shard is raised.
+     * a text such as `'512mb'`, `'1.5gb'`, `'64kb'`, in powers of 1024. At least 64 KiB.
      * @default 67,108,864 (64 MiB)
      */
     maxBytes?: number | string

@@ -29,7 +29,7 @@ pub enum What {
     Progress = 1,
     /// `a` entries and `b` bytes in all.
     Done = 2,
-    /// `text` says why, `a` of what class: 1 input or output, 2 damaged, 3 version, 4 does not fit.
+    /// `text` says why, `a` of what class: 1 input or output, 2 damaged, 3 version, 4 does not fit, 5 another codec.
     Failed = 3,
 }
 

@@ -113,6 +113,7 @@ fn class_of(error: &TransferError) -> u64 {
         TransferError::Snapshot(SnapshotError::UnsupportedVersion { .. }) => 3,
         TransferError::Snapshot(_) => 2,
         TransferError::DoesNotFit(_) => 4,
+        TransferError::OtherCodec(_) => 5,
     }
 }
 

@@ -164,8 +164,15 @@ impl Local {
         };
         let opened = match &name {
             Some(name) => STORES.open(name, make, |open| {
-                let (there, wanted) = (numbers(open.store.config()), &asked);
-                let same = there.iter().zip(wanted).all(|(there, wanted)| wanted.is_none_or(|wanted| wanted == *there));
+                let there = numbers(open.store.config());
+                // What is asked for, and where nothing is, what is there; as a new store would have settled it.
+                let all: Vec<_> = asked.iter().zip(there).map(|(asked, there)| asked.or(Some(there))).collect();
+                let settled = numbers(&wanted(&all).settled());
+                let same = asked
+                    .iter()
+                    .zip(settled)
+                    .zip(there)
+                    .all(|((asked, settled), there)| asked.is_none() || settled == there);
                 if same { Ok(()) } else { Err(Refusal::Other(there)) }
             }),
             None => make().map(Arc::new),

@@ -17,15 +17,17 @@ pub const CUSTOM_CODEC: u8 = 3;
 pub enum TransferError {
     /// The file.
     Snapshot(SnapshotError),
-    /// The file is fine, but not for this store.
+    /// The file is fine, but has an entry that is too large for this store.
     DoesNotFit(String),
+    /// The file is fine, but its values are for another codec.
+    OtherCodec(String),
 }
 
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Snapshot(error) => error.fmt(f),
-            Self::DoesNotFit(why) => f.write_str(why),
+            Self::DoesNotFit(why) | Self::OtherCodec(why) => f.write_str(why),
         }
     }
 }
@@ -110,7 +112,7 @@ pub fn load(store: &Store, path: &Path, mut watch: Watch<'_>) -> Result<Loaded, 
     if (summary.header.codec == CUSTOM_CODEC) != (store.config().codec == CUSTOM_CODEC) {
         let (with, without) =
             if summary.header.codec == CUSTOM_CODEC { ("a codec of its own", "none") } else { ("none", "one") };
-        return Err(TransferError::DoesNotFit(format!("the file was saved with {with}, and this cache has {without}")));
+        return Err(TransferError::OtherCodec(format!("the file was saved with {with}, and this cache has {without}")));
     }
     let mut loaded = Loaded { entries: 0, bytes: 0 };
     let usual = store.config().ttl.unwrap_or(0);
