@@ -55,6 +55,9 @@ pub struct Arena {
     top: u32,
     /// No word at or behind this one has been written since it was last given back.
     touched: u32,
+    /// Whether huge pages are wanted, and the words that are in such.
+    wants_huge: bool,
+    huge: u32,
     /// Words in free blocks.
     free: u32,
     /// First block of each list, or 0.
@@ -82,7 +85,17 @@ impl Arena {
     pub fn new(words: u32) -> io::Result<Self> {
         let words = words.min(MAX_BLOCK);
         let pages = Pages::reserve(words as usize)?;
-        Ok(Self { pages, top: FIRST, touched: FIRST, free: 0, heads: [0; CLASSES], bitmap: [0; BITMAP], cursor: FIRST })
+        Ok(Self {
+            pages,
+            top: FIRST,
+            touched: FIRST,
+            wants_huge: false,
+            huge: 0,
+            free: 0,
+            heads: [0; CLASSES],
+            bitmap: [0; BITMAP],
+            cursor: FIRST,
+        })
     }
 
     /// The memory.
@@ -256,10 +269,27 @@ impl Arena {
         if end > limit || end as usize > self.words().len() {
             return None;
         }
+        if end > self.touched {
+            self.touch(end, limit);
+        }
         self.set(at, (u64::from(words) << 3) | USED);
         self.top = end;
-        self.touched = self.touched.max(end);
         Some(at)
+    }
+
+    /// The words before `end` will be written. Huge pages are asked for as far as they lie before `limit` as a whole: one is
+    /// in memory as soon as a word of it is.
+    fn touch(&mut self, end: u32, limit: u32) {
+        self.touched = end;
+        if self.wants_huge && end > self.huge {
+            let around = self.pages.huge_around(end as usize) as u32;
+            let to = if around <= limit { around } else { self.pages.huge_before(end as usize) as u32 };
+            if to > self.huge {
+                self.pages.prefer_huge(self.huge as usize, to as usize, true);
+                self.huge = to;
+                self.touched = end.max(to);
+            }
+        }
     }
 
     /// Takes back the block at `at`.
@@ -336,6 +366,11 @@ impl Arena {
         if self.pages.purge(from as usize, end as usize) {
             self.touched = from.next_multiple_of(unit).min(self.touched);
         }
+        let huge = self.pages.huge_before(self.touched as usize) as u32;
+        if self.huge > huge {
+            self.pages.prefer_huge(huge as usize, self.huge as usize, false);
+            self.huge = huge;
+        }
     }
 
     /// Forgets all blocks.
@@ -348,9 +383,9 @@ impl Arena {
         self.purge(FIRST);
     }
 
-    /// Asks for huge pages behind word `from`. A hint.
-    pub fn prefer_huge(&self, from: u32) {
-        self.pages.prefer_huge(from as usize);
+    /// Takes huge pages from now on, where there are any.
+    pub fn prefer_huge(&mut self) {
+        self.wants_huge = true;
     }
 
     /// Checks everything that must hold. For tests: walks all blocks.

@@ -23,6 +23,9 @@ pub struct Index {
     len: usize,
     /// Homes that there is address space for.
     most: usize,
+    /// Whether huge pages are wanted, and the words that are in such.
+    wants_huge: bool,
+    huge: usize,
 }
 
 fn home(hash: u32, capacity: usize) -> usize {
@@ -43,7 +46,7 @@ impl Index {
     /// The operating system refuses the address space.
     pub fn new(most: usize) -> io::Result<Self> {
         let most = Self::homes_for(most).max(LEAST);
-        Ok(Self { pages: Pages::reserve(most + OVERFLOW)?, capacity: LEAST, len: 0, most })
+        Ok(Self { pages: Pages::reserve(most + OVERFLOW)?, capacity: LEAST, len: 0, most, wants_huge: false, huge: 0 })
     }
 
     /// Homes for `entries` after growing: three of five are taken.
@@ -70,9 +73,23 @@ impl Index {
         (capacity + OVERFLOW) * 8
     }
 
-    /// Asks for huge pages. A hint.
-    pub fn prefer_huge(&self) {
-        self.pages.prefer_huge(0);
+    /// Takes huge pages from now on, where there are any, as far as the table fills them.
+    pub fn prefer_huge(&mut self) {
+        self.wants_huge = true;
+    }
+
+    /// Makes huge pages of those that a table of `capacity` fills, and no others.
+    fn fit_huge(&mut self, capacity: usize) {
+        if !self.wants_huge {
+            return;
+        }
+        let to = self.pages.huge_before(capacity + OVERFLOW);
+        if to > self.huge {
+            self.pages.move_to_huge(self.huge, self.capacity + OVERFLOW, to);
+        } else {
+            self.pages.prefer_huge(to, self.huge, false);
+        }
+        self.huge = to;
     }
 
     /// Finds the entry with this hash that `is` says is the one.
@@ -119,6 +136,7 @@ impl Index {
         let end = self.capacity + OVERFLOW;
         self.pages.words_mut()[..end].fill(0);
         self.pages.purge(LEAST + OVERFLOW, end);
+        self.fit_huge(LEAST);
         (self.capacity, self.len) = (LEAST, 0);
     }
 
@@ -146,6 +164,8 @@ impl Index {
         if last >= end {
             return false;
         }
+        self.fit_huge(capacity);
+        let words = self.pages.words_mut();
         let mut to = end;
         for from in (0..old_end).rev() {
             if words[from] != 0 {
@@ -192,6 +212,7 @@ impl Index {
             }
         }
         self.pages.purge(capacity + OVERFLOW, old_end);
+        self.fit_huge(capacity);
         self.capacity = capacity;
         true
     }
@@ -290,6 +311,32 @@ mod tests {
             1 => Just(Step::Shrink),
         ];
         prop::collection::vec(step, 1..1500)
+    }
+
+    #[test]
+    fn huge_pages_change_nothing_and_are_no_more_than_the_table() -> io::Result<()> {
+        let mut index = Index::new(500_000)?;
+        index.prefer_huge();
+        let hash = |at: u32| at.wrapping_mul(0x9e37_79b1);
+        for round in 0..2 {
+            for at in 1..=400_000 {
+                if index.wants() > 0 {
+                    index.grow();
+                }
+                assert!(index.insert(hash(at), at));
+            }
+            assert!(index.huge > 0 && index.huge <= index.capacity + OVERFLOW);
+            for at in 1..=400_000 {
+                assert_eq!(index.find(hash(at), |found| found == at), Some(at));
+                assert!(at % 16 == 0 || index.remove(hash(at), at));
+            }
+            assert!(index.shrink() && index.huge <= index.capacity + OVERFLOW);
+            assert_eq!(index.validate(), Ok(()));
+            assert!((1..=25_000).all(|at| index.find(hash(at * 16), |_| true) == Some(at * 16)));
+            index.reset();
+            assert_eq!((round, index.len(), index.huge), (round, 0, 0));
+        }
+        Ok(())
     }
 
     #[test]

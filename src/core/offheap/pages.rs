@@ -7,6 +7,8 @@ use memmap2::{MmapMut, MmapOptions};
 /// The least piece that is given back to the operating system, in bytes. Where pages are larger, a piece that does not
 /// begin at one is refused, and stays.
 pub const PURGE_UNIT: usize = 4096;
+/// A huge page, in bytes. One is used for an aligned piece of memory of that size, all of it at once.
+pub const HUGE_PAGE: usize = 2 << 20;
 
 /// An anonymous mapping, seen as words of 8 bytes. Pages cost memory once they are written.
 #[derive(Debug)]
@@ -60,20 +62,62 @@ impl Pages {
         false
     }
 
-    /// Asks for huge pages from word `from` on: a walk through gigabytes then misses the TLB less often. A hint.
-    pub fn prefer_huge(&self, from: usize) {
+    /// Asks for huge pages for words `from..to`, or for no more of them: a walk through gigabytes then misses the TLB less
+    /// often. A hint.
+    pub fn prefer_huge(&self, from: usize, to: usize, huge: bool) {
         #[cfg(target_os = "linux")]
-        if from * 8 < self.map.len() {
-            let _ = self.map.advise_range(memmap2::Advice::HugePage, from * 8, self.map.len() - from * 8);
+        if from < to {
+            let advice = if huge { memmap2::Advice::HugePage } else { memmap2::Advice::NoHugePage };
+            let _ = self.map.advise_range(advice, from * 8, (to - from) * 8);
         }
         #[cfg(not(target_os = "linux"))]
-        let _ = from;
+        let _ = (from, to, huge);
+    }
+
+    /// The same for words `from..to`, of which those before `used` are kept: they are written anew, so that they come into
+    /// huge pages as well.
+    pub fn move_to_huge(&mut self, from: usize, used: usize, to: usize) {
+        let kept = self.words()[from..used.clamp(from, to)].to_vec();
+        self.purge(from, to);
+        self.prefer_huge(from, to, true);
+        self.words_mut()[from..from + kept.len()].copy_from_slice(&kept);
+    }
+
+    /// Where the last huge page ends that has no word at or behind `to`; 0 if there is none.
+    pub fn huge_before(&self, to: usize) -> usize {
+        let start = self.map.as_ptr().addr();
+        ((start + to * 8) / HUGE_PAGE * HUGE_PAGE).saturating_sub(start) / 8
+    }
+
+    /// Where the huge page ends that word `to - 1` is in.
+    pub fn huge_around(&self, to: usize) -> usize {
+        let start = self.map.as_ptr().addr();
+        ((start + to * 8).next_multiple_of(HUGE_PAGE) - start).min(self.map.len()) / 8
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_move_to_huge_pages_are_the_same() -> io::Result<()> {
+        let huge = HUGE_PAGE / 8;
+        let mut pages = Pages::reserve(4 * huge)?;
+        let first = pages.huge_before(2 * huge);
+        assert!(first > huge && pages.huge_before(first) == first && pages.huge_before(first - 1) == first - huge);
+        assert_eq!((pages.huge_around(first), pages.huge_around(first + 1)), (first, first + huge));
+        assert_eq!(pages.huge_around(4 * huge), 4 * huge);
+        for (at, word) in (0..).zip(&mut pages.words_mut()[..first + 9]) {
+            *word = at;
+        }
+        pages.move_to_huge(first - huge, first + 5, first + huge);
+        let kept = pages.words()[..first + 5].iter().zip(0_u64..).all(|(&word, at)| word == at);
+        assert!(kept, "a word has changed");
+        // Where memory cannot be given back it keeps what was in it.
+        assert!(!cfg!(target_os = "linux") || pages.words()[first + 5..].iter().all(|&word| word == 0));
+        Ok(())
+    }
 
     #[test]
     fn purged_memory_can_be_used_again() -> io::Result<()> {

@@ -30,7 +30,7 @@ pub const MAX_BUDGET: usize = MAX_BLOCK as usize * 8;
 /// Evictions for one insertion, after which a fragmented arena is compacted instead.
 const PATIENCE: u32 = 8;
 /// From this budget on arena and index are in huge pages, where there are any: random accesses then miss the TLB less
-/// often. A shard with little in it then takes 4 MiB.
+/// often. The first entry of a shard then takes 2 MiB, which count as committed.
 const HUGE: usize = 8 << 20;
 
 /// The least piece of memory that is given back, in words.
@@ -194,16 +194,16 @@ pub struct Shard {
 }
 
 fn new_arena(budget: usize) -> io::Result<Arena> {
-    let arena = Arena::new((budget / 8) as u32)?;
+    let mut arena = Arena::new((budget / 8) as u32)?;
     if budget >= HUGE {
-        arena.prefer_huge(0);
+        arena.prefer_huge();
     }
     Ok(arena)
 }
 
 fn new_index(budget: usize) -> io::Result<Index> {
     // The smallest entries, and 8 bytes in the index for each.
-    let index = Index::new(budget / (MIN_BLOCK as usize * 8 + 8))?;
+    let mut index = Index::new(budget / (MIN_BLOCK as usize * 8 + 8))?;
     if budget >= HUGE {
         index.prefer_huge();
     }
