@@ -54,9 +54,9 @@ describe('values of all kinds, written and read by all at random', () => {
   ])('%s: none is torn, and the bounds are kept', async (_, options) => {
     const name = newName()
     const cache = open({ name, ...options })
-    const work = together(WORKERS, 'hammer', { name, rounds: 4000, keys: 1000 }, i => ({ seed: seed + i * 7919 }))
+    const work = together(WORKERS, 'hammer', { name, rounds: 2500, keys: 1000 }, i => ({ seed: seed + i * 7919 }))
     const { result, looks } = await watch(work, keepsItsBounds(cache))
-    expect(result).toEqual([4000, 4000, 4000, 4000])
+    expect(result).toEqual([2500, 2500, 2500, 2500])
     expect(looks).toBeGreaterThan(5)
     const { hits, sets, deletes } = cache.stats()
     expect(Math.min(hits, sets, deletes)).toBeGreaterThan(100)
@@ -81,7 +81,7 @@ describe('what is atomic', () => {
   test('setIfAbsent has exactly one winner', async () => {
     const name = newName()
     const cache = open({ name })
-    const keys = 10_000
+    const keys = 4000
     const won = await together(WORKERS, 'absent', { name, keys }, me => ({ me }))
     expect(won.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: keys }, (_, key) => key))
     won.forEach((list, me) => {
