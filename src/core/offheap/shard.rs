@@ -9,7 +9,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lru::LruCache;
 
@@ -19,6 +18,7 @@ use super::entry::{self, Expiry, Key, Value};
 use super::index::Index;
 use super::pages::PURGE_UNIT;
 use crate::core::sync::Mutex;
+use crate::core::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a shard takes besides arena and index: its own fields, the lists of the arena. Bytes.
 pub const BASE: usize = 4 * 1024;

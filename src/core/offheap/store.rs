@@ -3,11 +3,12 @@
 use std::hash::RandomState;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use super::clock::Clock;
 use super::entry::{Expiry, Key, Value};
 use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Shard, Shared, Upkeep};
+use crate::core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::core::sync::{Mutex, MutexGuard};
 
 /// The most shards.
@@ -217,7 +218,8 @@ impl Store {
         }
     }
 
-    pub(super) fn is_watched(&self) -> bool {
+    /// Whether the sweeper looks at it now and then.
+    pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::SeqCst)
     }
 

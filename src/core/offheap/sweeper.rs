@@ -104,8 +104,9 @@ fn run() {
     }
 }
 
-/// Sweeps a store if it is time. False if nothing in it can expire.
-fn tend(store: &Store) -> bool {
+/// Sweeps a store if it is time. False if nothing in it can expire: then it is looked at no more until somebody calls
+/// [`wake`]. The thread calls it, and a test that takes the thread's place.
+pub fn tend(store: &Store) -> bool {
     if !store.is_watched() {
         return false;
     }
