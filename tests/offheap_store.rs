@@ -711,9 +711,11 @@ fn an_index_of_many_small_entries_gives_its_room_to_large_ones() {
     }
     let large = store.len();
     // And back: what the arena has written must be given back before the index takes it.
-    for i in 0..20_000_u32 {
-        store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[] }, None);
-        assert!(store.stats().committed <= 1 << 20, "{:?}", store.stats());
+    for size in [500, 200, 100, 70, 40, 20, 0] {
+        for i in 0..20_000_u32 {
+            store.set(named(&(i + size).to_le_bytes()), Value { kind: 8, bytes: &vec![7; size as usize] }, None);
+            assert!(store.stats().committed <= 1 << 20, "{:?}", store.stats());
+        }
     }
     assert!(store.upkeep(0).growths > 20);
     assert!(small.entries > 20_000, "{small:?}");
