@@ -542,3 +542,38 @@ describe('which codec a cache has', () => {
     })
   })
 })
+
+test('a codec that gives the same Buffer again and again', () => {
+  const room = Buffer.alloc(64)
+  const encode = text => room.subarray(0, room.write(text))
+  const cache = open({ codec: { encode, decode: String } })
+  cache.setMany([['a', 'one'], ['b', 'two']])
+  expect(cache.getMany(['a', 'b'])).toEqual(['one', 'two'])
+  expect(cache.compareAndSet('a', 'two', 'one')).toBe(false)
+  expect(cache.compareAndSet('a', 'bad', 'one')).toBe(false)
+  expect(cache.compareAndSet('a', 'one', 'new')).toBe(true)
+  expect(cache.get('a')).toBe('new')
+})
+
+test('an extension of msgpackr that keeps its bytes, or reads from the cache', () => {
+  const { addExtension } = require('msgpackr')
+  const cache = open({ codec: 'msgpack' })
+  class Kept { constructor (bytes) { this.bytes = bytes } }
+  class Link { constructor (key) { this.key = key } }
+  addExtension({ Class: Kept, type: 11, pack: kept => kept.bytes, unpack: bytes => new Kept(bytes) })
+  const follow = bytes => Object.assign(new Link(String(bytes)), { to: cache.get(String(bytes)) })
+  addExtension({ Class: Link, type: 12, pack: link => Buffer.from(link.key), unpack: follow })
+  cache.set('first', new Kept(Buffer.from('first'))).set('other', new Kept(Buffer.from('other')))
+  const one = cache.get('first')
+  const [many] = cache.getMany(['first'])
+  cache.get('other')
+  cache.getMany(['other'])
+  expect([String(one.bytes), String(many.bytes)]).toEqual(['first', 'first'])
+
+  cache.set('far', { text: 'x'.repeat(2000) })
+  cache.set('near', { link: new Link('far'), tail: 'tail' })
+  for (const near of [cache.get('near'), cache.getMany(['far', 'near'])[1], new Map(cache).get('near')]) {
+    expect(near.tail).toBe('tail')
+    expect(near.link.to.text).toHaveLength(2000)
+  }
+})

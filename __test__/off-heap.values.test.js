@@ -280,6 +280,22 @@ describe('bytes', () => {
     expect(cache.get('key')).toBe('before')
   })
 
+  test('what was detached, or is out of bounds, is no key', () => {
+    const cache = open().set(Buffer.alloc(0), 'empty')
+    const memory = new ArrayBuffer(16)
+    const resized = new ArrayBuffer(8, { maxByteLength: 8 })
+    const gone = [new Uint8Array(memory), Buffer.from(memory), new Uint8Array(resized, 4, 4)]
+    detach(memory)
+    resized.resize(2)
+    for (const key of gone) {
+      for (const call of [
+        () => cache.set(key, 1), () => cache.get(key), () => cache.delete(key), () => cache.getMany([key]),
+        () => cache.setMany([[key, 1]]), () => cache.increment(key)
+      ]) expect(thrownBy(call)).toMatchObject({ name: 'TypeError', code: 'ERR_HEAPWISE_INVALID_KEY' })
+    }
+    expect([...cache]).toEqual([[Buffer.alloc(0), 'empty']])
+  })
+
   test('views on memory that is resized are taken as long as they are', () => {
     const cache = open().set('key', 'before')
     const memory = new ArrayBuffer(8, { maxByteLength: 64 })

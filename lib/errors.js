@@ -49,6 +49,10 @@ const invalidKey = key => coded(TypeError, 'ERR_HEAPWISE_INVALID_KEY',
 const longKey = bytes => coded(RangeError, 'ERR_HEAPWISE_INVALID_KEY',
   `argument 'key' must take at most 65535 bytes, got one of ${bytes}`)
 
+/** A key whose bytes have been transferred, or cut off. */
+const detachedKey = () => coded(TypeError, 'ERR_HEAPWISE_INVALID_KEY',
+  "argument 'key' must be a string, a safe integer or a Uint8Array, got one whose memory has been detached")
+
 /** The entry is larger than a shard of the store can hold. */
 const tooLarge = (key, most) => coded(RangeError, 'ERR_HEAPWISE_ENTRY_TOO_LARGE',
   `the entry of key ${show(key)} is too large for this store, which takes at most ${most} bytes an entry: give it more ` +
@@ -99,6 +103,7 @@ module.exports = {
   closed,
   invalidKey,
   longKey,
+  detachedKey,
   tooLarge,
   notEncodable,
   notDecodable,

@@ -131,6 +131,9 @@ const encodeWith = (codec, value) => {
   }
 }
 
+/** Whether decoding can run code of the user's: his codec, or an extension that he has added to msgpackr. */
+const runsUserCode = codec => codec.custom || codec.number === NUMBERS.msgpack || packr !== undefined
+
 const missingCustom = () => {
   throw new TypeError("it was stored with a codec of its own, which is not this cache's")
 }
@@ -151,7 +154,7 @@ const decodeText = (codec, kind, text) => {
 /**
  * Decodes what is stored as bytes.
  *
- * @param {Buffer} bytes for a codec of the user's a private copy; else they may go on behind `end`, and are not kept
+ * @param {Buffer} bytes of V8's they may go on behind what is read, and are not kept; else a private copy
  */
 const decodeBytes = (codec, kind, bytes, end) => {
   try {
@@ -163,4 +166,4 @@ const decodeBytes = (codec, kind, bytes, end) => {
   }
 }
 
-module.exports = { readCodec, encodeWith, decodeText, decodeBytes, NUMBERS, NAMES }
+module.exports = { readCodec, encodeWith, runsUserCode, decodeText, decodeBytes, NUMBERS, NAMES }

@@ -3,7 +3,7 @@
 // Keys: strings, Uint8Arrays and safe integers, each a kind of its own.
 
 const { isUint8Array } = require('node:util/types')
-const { invalidKey, longKey } = require('../errors')
+const { detachedKey, invalidKey, longKey } = require('../errors')
 
 // The kinds, as they are added to the number of an operation.
 const TEXT = 0
@@ -29,7 +29,18 @@ const kindOfKey = key => {
   }
   if (!isUint8Array(key)) throw invalidKey(key)
   if (key.byteLength > MOST_BYTES) throw longKey(key.byteLength)
+  if (key.byteLength === 0) checkAttached(key)
   return BYTES
+}
+
+// A view of no bytes is one, or its memory has been taken away: then it is no key, least of all the empty one.
+const { values } = Uint8Array.prototype
+const checkAttached = key => {
+  try {
+    values.call(key)
+  } catch {
+    throw detachedKey()
+  }
 }
 
 const checkLength = key => {

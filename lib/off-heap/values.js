@@ -5,7 +5,7 @@
 const { isDeepStrictEqual } = require('node:util')
 const { isTypedArray } = require('node:util/types')
 const native = require('../native')
-const { decodeBytes, decodeText, encodeWith } = require('./codecs')
+const { decodeBytes, decodeText, encodeWith, runsUserCode } = require('./codecs')
 const {
   ARRAYBUFFER, BIGINT, BUFFER, CUSTOM, CUSTOM_TEXT, JSON_TEXT, MSGPACK, NUMBER, TypedArray, UINT8ARRAY, V8, VIEWS, WIDE,
   kindOf
@@ -56,7 +56,9 @@ const encode = (codec, value) => {
     const kind = kindOf(value)
     if (kind >= 0) return { kind, payload: payloadOf(value, kind) }
   }
-  const payload = encodeWith(codec, value)
+  const encoded = encodeWith(codec, value)
+  // A codec of the user's may give one Buffer again and again, and more is encoded before this is stored.
+  const payload = codec.custom && typeof encoded === 'object' ? Uint8Array.prototype.slice.call(encoded) : encoded
   return { kind: codec.kindOf(payload), payload }
 }
 
@@ -112,14 +114,15 @@ const takeValue = (codec, descriptor) => {
   const length = lengthOf(descriptor)
   switch (kind) {
     case BUFFER: return takeBuffer(length)
-    case V8: case MSGPACK: {
+    case V8: {
       const bytes = scratchOf(length)
       take(bytes)
       return decodeBytes(codec, kind, bytes, length)
     }
     case BIGINT: return parseBigInt(takeText())
     case JSON_TEXT: case CUSTOM_TEXT: return decodeText(codec, kind, takeText(descriptor & WIDE))
-    case CUSTOM: return decodeBytes(codec, kind, takeBuffer(length), length)
+    // MessagePack as well: an extension of the user's may keep its bytes, or come back here.
+    case MSGPACK: case CUSTOM: return decodeBytes(codec, kind, takeBuffer(length), length)
     case UINT8ARRAY: {
       const bytes = new Uint8Array(length)
       take(bytes)
@@ -160,10 +163,10 @@ const takeEqual = (codec, found, expected, { kind, payload }) => {
   return equal ? { kind: foundKind, payload: stored } : undefined
 }
 
-/** The bytes that are pending, of many values. A codec of the user's may come back here, so it has them for itself. */
+/** The bytes that are pending, of many values. Code of the user's may come back here, so it has them for itself. */
 const batchBytes = codec => {
   const length = pendingLength()
-  const bytes = codec.custom ? Buffer.allocUnsafeSlow(length) : scratchOf(length)
+  const bytes = runsUserCode(codec) ? Buffer.allocUnsafeSlow(length) : scratchOf(length)
   take(bytes)
   return bytes
 }
@@ -193,8 +196,8 @@ class ValueReader {
       case BIGINT: return parseBigInt(bytes.latin1Slice(start, end))
       case JSON_TEXT: case CUSTOM_TEXT:
         return decodeText(this.#codec, kind, wide ? bytes.ucs2Slice(start, end) : bytes.latin1Slice(start, end))
-      case V8: case MSGPACK: return decodeBytes(this.#codec, kind, bytes.subarray(start, end), end - start)
-      case CUSTOM: return decodeBytes(this.#codec, kind, copyBuffer(bytes, start, end), end - start)
+      case V8: return decodeBytes(this.#codec, kind, bytes.subarray(start, end), end - start)
+      case MSGPACK: case CUSTOM: return decodeBytes(this.#codec, kind, copyBuffer(bytes, start, end), end - start)
       default: {
         const copy = new ArrayBuffer(end - start)
         new Uint8Array(copy).set(bytes.subarray(start, end))
