@@ -555,6 +555,20 @@ test('a codec that gives the same Buffer again and again', () => {
   expect(cache.get('a')).toBe('new')
 })
 
+test('a codec that gives its Buffer away', () => {
+  const giving = { encode: text => text === 'kept' ? 'as it was' : detached(), decode: String }
+  const detached = () => {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    return bytes
+  }
+  const cache = open({ codec: giving }).set('a', 'kept')
+  for (const write of Object.values(WRITES)) {
+    expect(thrownBy(() => write(cache, 'a', 'x')).code).toBe('ERR_HEAPWISE_NOT_ENCODABLE')
+  }
+  expect([...cache]).toEqual([['a', 'as it was']])
+})
+
 test('an extension of msgpackr that keeps its bytes, or reads from the cache', () => {
   const { addExtension } = require('msgpackr')
   const cache = open({ codec: 'msgpack' })

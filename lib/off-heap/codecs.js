@@ -87,9 +87,16 @@ const makeMsgpackCodec = () => {
 
 // ---- the user's own
 
+const { values } = Uint8Array.prototype
+
 const encodeCustom = (codec, value) => {
   const encoded = codec.encode(value)
-  if (typeof encoded === 'string' || isUint8Array(encoded)) return encoded
+  if (typeof encoded === 'string') return encoded
+  if (isUint8Array(encoded)) {
+    // A view of no bytes is one, or its memory has been taken away: then this throws.
+    if (encoded.byteLength === 0) values.call(encoded)
+    return encoded
+  }
   throw invalidType(`what 'encode' of codec '${codec.name ?? 'custom'}' returns`, 'a string or a Uint8Array', encoded)
 }
 
