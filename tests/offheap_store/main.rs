@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-#[path = "common/cases.rs"]
+mod bounds;
+#[path = "../common/cases.rs"]
 mod cases;
+mod shards;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -14,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use heapwise::core::offheap::clock::Clock;
 use heapwise::core::offheap::entry::{Key, Value};
-use heapwise::core::offheap::shard::{Counters, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason};
-use heapwise::core::offheap::store::{Config, MAX_SHARDS, Store};
+use heapwise::core::offheap::shard::{Counters, MIN_BUDGET, Put, Read, Reason};
+use heapwise::core::offheap::store::{Config, Store};
 use lru::LruCache;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -471,6 +473,11 @@ impl Pair {
     }
 }
 
+/// A store of one shard, as small as can be.
+fn smallest() -> Store {
+    Store::new(Config { max_bytes: MIN_BUDGET, ..Config::default() }).unwrap()
+}
+
 fn named(bytes: &[u8]) -> Key<'_> {
     Key { kind: 0, bytes }
 }
@@ -518,244 +525,4 @@ fn one_shard_is_an_exact_lru() {
     }
     assert!(counts.iter().all(|&count| count > 20), "{seen:?}");
     assert!(seen.filled.0 / seen.filled.1 as f64 > 0.9, "{seen:?}");
-}
-
-proptest! {
-    #![proptest_config(cases::config(60))]
-
-    /// Entries of one size leave no gaps: a full shard is a cache of so many entries, and one goes for each that comes.
-    #[test]
-    fn entries_of_one_size_go_one_by_one(keys in prop::collection::vec((0..300_u16, 0..10_u8), 300..1500)) {
-        let store = smallest();
-        let key = |k: u16| u64::from(k).to_le_bytes();
-        let set = |k: u16| store.set(named(&key(k)), Value { kind: 8, bytes: &[k as u8; 400] }, None);
-        let mut most = 0;
-        while store.stats().counters.evicted_for_size == 0 {
-            set(1000 + most);
-            most += 1;
-        }
-        let mut oracle: LruCache<u16, ()> = LruCache::new(NonZeroUsize::new(store.len()).unwrap());
-        (1001..1000 + most).for_each(|k| _ = oracle.put(k, ()));
-        for (k, what) in keys {
-            match what {
-                0 => prop_assert_eq!(store.delete(named(&key(k))), oracle.pop(&k).is_some()),
-                1..5 => {
-                    let got = store.get(named(&key(k)), store.read(), |_| ());
-                    prop_assert_eq!(got.is_some(), oracle.get(&k).is_some());
-                }
-                _ => {
-                    prop_assert_eq!(set(k), Put::Stored);
-                    oracle.put(k, ());
-                }
-            }
-            prop_assert_eq!(store.len(), oracle.len());
-        }
-        let order: Vec<_> = oracle.iter().rev().map(|(&k, ())| key(k).to_vec()).collect();
-        prop_assert_eq!(&orders(&store)[0], &order);
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Several shards
-
-#[derive(Debug, Clone)]
-enum Write {
-    Set(u16, u8),
-    Get(u16),
-    Delete(u16),
-    Increment(u16),
-    Clear,
-}
-
-fn writes() -> impl Strategy<Value = Vec<Write>> {
-    let write = prop_oneof![
-        60 => (0..400_u16, any::<u8>()).prop_map(|(k, size)| Write::Set(k, size)),
-        20 => (0..400_u16).prop_map(Write::Get),
-        10 => (0..400_u16).prop_map(Write::Delete),
-        10 => (0..400_u16).prop_map(Write::Increment),
-        1 => Just(Write::Clear),
-    ];
-    prop::collection::vec(write, 1..600)
-}
-
-/// The keys of each shard, the least recently used first.
-fn orders(store: &Store) -> Vec<Vec<Vec<u8>>> {
-    let order = |shard| {
-        let mut keys = Vec::new();
-        let listed = store.for_each_oldest(shard, |key, _, _| {
-            keys.push(key.bytes.to_vec());
-            Ok::<(), ()>(())
-        });
-        assert_eq!(listed, Ok(()));
-        keys
-    };
-    (0..store.shards()).map(order).collect()
-}
-
-proptest! {
-    #![proptest_config(cases::config(150))]
-
-    /// A new key takes the place of exactly one other when the store is full: of the least recently used one of its own
-    /// shard, or if that has none, of another's.
-    #[test]
-    fn max_entries_is_exact_over_shards(writes in writes(), shards in 0..4_u32, max_entries in 1..100_usize) {
-        let config = Config { max_bytes: 1 << 20, max_entries, shards: 1 << shards, ..Config::default() };
-        let store = Store::new(config).unwrap();
-        prop_assert_eq!(store.shards(), 1 << shards);
-        let mut model: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
-        for (seed, write) in writes.into_iter().enumerate() {
-            let before = orders(&store);
-            let written = match write {
-                Write::Set(k, size) => {
-                    let bytes = value_bytes(k, size.into(), seed);
-                    prop_assert_eq!(store.set(named(&key_bytes(k)), Value { kind: 8, bytes: &bytes }, None), Put::Stored);
-                    Some((key_bytes(k), bytes))
-                }
-                Write::Increment(k) => {
-                    let got = store.increment(named(&key_bytes(k)), NUMBER, 1.0, None);
-                    let held = store.get(named(&key_bytes(k)), LOOK, |value| value.bytes.to_vec()).unwrap();
-                    prop_assert_eq!(got.is_err(), held.len() != 8 || model.get(&key_bytes(k)) == Some(&held));
-                    got.is_ok().then(|| (key_bytes(k), held))
-                }
-                Write::Get(k) => {
-                    let got = store.get(named(&key_bytes(k)), store.read(), |value| value.bytes.to_vec());
-                    prop_assert_eq!(got.as_ref(), model.get(&key_bytes(k)));
-                    None
-                }
-                Write::Delete(k) => {
-                    prop_assert_eq!(store.delete(named(&key_bytes(k))), model.remove(&key_bytes(k)).is_some());
-                    None
-                }
-                Write::Clear => {
-                    drop(store.clear());
-                    model.clear();
-                    None
-                }
-            };
-            if let Some((key, value)) = written {
-                if !model.contains_key(&key) && model.len() == max_entries {
-                    let after = orders(&store);
-                    let own = after.iter().position(|keys| keys.contains(&key)).unwrap();
-                    let gone: Vec<_> = model.keys().filter(|&key| !after.concat().contains(key)).cloned().collect();
-                    prop_assert_eq!(gone.len(), 1);
-                    let from = before.iter().position(|keys| keys.contains(&gone[0])).unwrap();
-                    prop_assert_eq!(&before[from][0], &gone[0]);
-                    prop_assert!(from == own || before[own].is_empty());
-                    model.remove(&gone[0]);
-                }
-                model.insert(key, value);
-            }
-            prop_assert_eq!(store.len(), model.len());
-            prop_assert!(store.len() <= max_entries);
-        }
-        prop_assert_eq!(store.validate(), Ok(()));
-    }
-
-    /// Whatever is asked for, there are as many shards as can be, within their bounds.
-    #[test]
-    fn a_config_is_settled(
-        max_bytes in prop_oneof![0..1_usize << 34, any::<usize>()],
-        max_entries in prop_oneof![Just(0), any::<usize>()],
-        shards in prop_oneof![0..4096_usize, any::<usize>()],
-    ) {
-        let config = Config { max_bytes, max_entries, shards, ..Config::default() }.settled();
-        prop_assert!(config.shards.is_power_of_two() && config.shards <= MAX_SHARDS);
-        let budget = config.max_bytes / config.shards;
-        prop_assert!((MIN_BUDGET..=MAX_BUDGET).contains(&budget), "{:?}", config);
-        prop_assert_eq!(config.clone().settled(), config);
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Bounds
-
-fn smallest() -> Store {
-    Store::new(Config { max_bytes: MIN_BUDGET, ..Config::default() }).unwrap()
-}
-
-#[test]
-fn the_largest_entry_fits_in_every_form_and_one_byte_more_in_none() {
-    let store = smallest();
-    let most = store.max_entry_bytes();
-    let bytes = vec![1; most];
-    for ttl in [None, Some(1000)] {
-        // A shard full of small ones, and of index.
-        for i in 0..3000_u32 {
-            assert_eq!(store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[] }, None), Put::Stored);
-        }
-        assert_eq!(store.set(named(b"k"), Value { kind: 8, bytes: &bytes[1..] }, ttl), Put::Stored);
-        assert_eq!(store.len(), 1);
-        for ttl in [Some(1000), None, Some(0), Some(2000)] {
-            assert!(store.touch(named(b"k"), ttl));
-        }
-        assert_eq!(store.validate(), Ok(()));
-        for ttl in [None, Some(0), Some(1000)] {
-            assert_eq!(store.set(named(b"k"), Value { kind: 8, bytes: &bytes }, ttl), Put::TooLarge);
-            assert_eq!(store.add(named(b"new"), Value { kind: 8, bytes: &bytes }, ttl), Put::TooLarge);
-        }
-        assert!(store.fits(1, most - 1) && !store.fits(1, most));
-        assert!(store.has(named(b"k")));
-    }
-    assert_eq!(store.set(named(&vec![1; 65536]), Value { kind: 8, bytes: &[] }, None), Put::TooLarge);
-}
-
-#[test]
-fn an_index_of_many_small_entries_gives_its_room_to_large_ones() {
-    let store = Store::new(Config { max_bytes: 1 << 20, shards: 1, ..Config::default() }).unwrap();
-    for i in 0..100_000_u32 {
-        store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[] }, None);
-    }
-    let small = store.stats();
-    for i in 0..200_u32 {
-        store.set(named(&i.to_le_bytes()), Value { kind: 8, bytes: &[7; 20_000] }, None);
-    }
-    let large = store.len();
-    // And back: what the arena has written must be given back before the index takes it.
-    for size in [500, 200, 100, 70, 40, 20, 0] {
-        for i in 0..20_000_u32 {
-            store.set(named(&(i + size).to_le_bytes()), Value { kind: 8, bytes: &vec![7; size as usize] }, None);
-            assert!(store.stats().committed <= 1 << 20, "{:?}", store.stats());
-        }
-    }
-    assert!(store.upkeep(0).growths > 20);
-    assert!(small.entries > 20_000, "{small:?}");
-    assert!(store.upkeep(0).shrinks > 0);
-    assert!(large >= 50, "{large}");
-    assert_eq!(store.validate(), Ok(()));
-}
-
-#[test]
-fn a_thread_that_panics_under_a_lock_costs_its_shard_and_no_room() {
-    let store = Store::new(Config { max_bytes: 1 << 20, shards: 2, max_entries: 10, ..Config::default() }).unwrap();
-    let key = |i: u32| i.to_le_bytes();
-    for i in 0..10 {
-        store.set(named(&key(i)), Value { kind: 8, bytes: b"v" }, None);
-    }
-    let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        store.get(named(&key(9)), store.read(), |_| unreachable!("on purpose"))
-    }));
-    assert!(left.is_err());
-    assert!(!store.has(named(&key(9))));
-    assert_eq!(store.validate(), Ok(()));
-    for i in 0..100 {
-        assert_eq!(store.set(named(&key(i)), Value { kind: 8, bytes: b"v" }, None), Put::Stored);
-    }
-    assert_eq!((store.len(), store.validate()), (10, Ok(())));
-}
-
-#[test]
-fn a_ttl_without_end_and_numbers_without_bound() {
-    let store = smallest();
-    let value = Value { kind: 8, bytes: b"v" };
-    for ttl in [u64::MAX, 1 << 40, (1 << 40) - 1] {
-        assert_eq!(store.set(named(b"k"), value, Some(ttl)), Put::Stored);
-        assert!(store.remaining(named(b"k")) > 1e12 - 1e9);
-        assert!(store.touch(named(b"k"), Some(ttl)) && store.touch(named(b"k"), None));
-        assert!(store.has(named(b"k")));
-    }
-    assert_eq!(store.increment(named(b"n"), NUMBER, f64::MAX, Some(u64::MAX)), Ok(f64::MAX));
-    assert_eq!(store.increment(named(b"n"), NUMBER, f64::MAX, None), Ok(f64::INFINITY));
-    assert!(store.increment(named(b"n"), NUMBER, f64::NEG_INFINITY, None).is_ok_and(f64::is_nan));
-    store.take_evicted(usize::MAX, |_, _| unreachable!("there is no queue"));
-    assert_eq!(store.validate(), Ok(()));
 }
