@@ -197,8 +197,11 @@ const RUN = {
   setMany: [
     (t, c) => refusal(t, t.setMany(pairsOf(c), ttlOf(c.ttl))),
     (m, c) => {
-      // Nothing is counted as refused either.
-      if (pairsOf(c).some(([, value]) => value === LARGE)) return false
+      if (pairsOf(c).some(([, value]) => value === LARGE)) {
+        // The first that does not fit.
+        m.counts.refused++
+        return false
+      }
       c.ids.forEach((id, i) => m.set(id, pairsOf(c)[i][1], c.ttl))
       return true
     }

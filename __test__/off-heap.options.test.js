@@ -33,13 +33,13 @@ describe('maxBytes', () => {
   })
 
   test.each([
-    1, 65535, '63kb',
+    1, 65535, '63kb', '5tb',
     0, -1, 1.5, NaN, Infinity, 2 ** 53, '', 'many', '512xb', '-1mb', 'mb', '1e3', '1,5gb', '0', '0.1', '1.mb', '.5mb',
     '99999999tb', '0x10', '1mbit'
   ])('%j is refused', maxBytes => {
     expect(refused({ maxBytes })).toMatchObject({ name: 'RangeError', code: 'ERR_HEAPWISE_INVALID_ARG_VALUE' })
     expect(refused({ maxBytes }).message).toMatch(
-      /^option 'maxBytes' must be an integer of bytes, at least 65536, or text such as '512mb' or '2gb', got /)
+      /^option 'maxBytes' must be an integer of bytes from 65536 to 4398046502912, or text such as '512mb' or '2gb', /)
   })
 
   test.each([[null], [true], [{}], [[64]], [10n]])('%p is no size', maxBytes => {
@@ -222,6 +222,11 @@ describe('names of options', () => {
     const options = { max: 5, colour: 'red', ttlAutopurge: true, ttlResolution: 5, noDisposeOnSet: true }
     expect(open(options).maxEntries).toBe(5)
   })
+})
+
+test('max is what lru-cache calls maxEntries', () => {
+  expect(open({ max: 7 })).toMatchObject({ max: 7, maxEntries: 7 })
+  expect(open({ maxEntries: 8 }).max).toBe(8)
 })
 
 describe('a store that has chosen otherwise', () => {

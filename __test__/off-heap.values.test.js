@@ -344,3 +344,24 @@ describe('bytes', () => {
     expect(shapeOf(cache.set('a', Object.create(Buffer.prototype)).get('a'))).toBe(shapeOf({}))
   })
 })
+
+describe('a view that is not what it says', () => {
+  test.each([
+    ['a byteLength of its own', class extends Uint16Array { get byteLength () { return 0 } }],
+    ['a buffer of its own', class extends Uint16Array { get buffer () { return new ArrayBuffer(0) } }]
+  ])('%s: its bytes are stored all the same', (_, View) => {
+    const cache = open().set('k', new View([1, 2, 3]))
+    expect(Array.from(cache.get('k'))).toEqual([1, 2, 3])
+  })
+
+  test('a Float64Array that calls itself a Buffer', () => {
+    const cache = open().set('k', Object.setPrototypeOf(new Float64Array([1.5]), Buffer.prototype))
+    expect(cache.get('k')).toEqual(new Float64Array([1.5]))
+  })
+})
+
+test('what setMany refuses is counted', () => {
+  const cache = open({ maxBytes: '64kb', onTooLarge: 'refuse' })
+  expect(cache.setMany([['a', 1], ['b', Buffer.alloc(1e6)]])).toBe(false)
+  expect(cache.stats()).toMatchObject({ refused: 1, sets: 0, entries: 0 })
+})

@@ -47,7 +47,7 @@ export declare namespace OffHeapCache {
     name?: string
     /**
      * The bound on the memory of all entries, bytes: keys, values, bookkeeping and what allocation rounds up. An integer, or
-     * a text such as `'512mb'`, `'1.5gb'`, `'64kb'`, in powers of 1024. At least 64 KiB.
+     * a text such as `'512mb'`, `'1.5gb'`, `'64kb'`, in powers of 1024. From 64 KiB to 4 TiB less 8 KiB.
      * @default 67,108,864 (64 MiB)
      */
     maxBytes?: number | string
@@ -252,6 +252,8 @@ export declare class OffHeapCache<
   get maxBytes (): number
   /** The bound by count; 0 if there is none. */
   get maxEntries (): number
+  /** The same as `maxEntries`, by the name it has in lru-cache. */
+  get max (): number
   /** How long an entry lives that is not told, ms; 0 is for ever. */
   get ttl (): number
   /** How many shards there are. */

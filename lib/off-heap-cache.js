@@ -111,6 +111,7 @@ class OffHeapCache {
   get name () { return this.#name }
   get maxBytes () { return this.#config[PLACE.maxBytes] }
   get maxEntries () { return this.#config[PLACE.maxEntries] }
+  get max () { return this.#config[PLACE.maxEntries] }
   get ttl () { return this.#config[PLACE.ttl] }
   get shards () { return this.#config[PLACE.shards] }
   get closed () { return this.#base === 0 }

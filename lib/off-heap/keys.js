@@ -3,6 +3,7 @@
 // Keys: strings, Uint8Arrays and safe integers, each a kind of its own.
 
 const { isUint8Array } = require('node:util/types')
+const { byteLengthOf } = require('./kinds')
 const { detachedKey, invalidKey, longKey } = require('../errors')
 
 // The kinds, as they are added to the number of an operation.
@@ -28,8 +29,9 @@ const kindOfKey = key => {
     return INTEGER
   }
   if (!isUint8Array(key)) throw invalidKey(key)
-  if (key.byteLength > MOST_BYTES) throw longKey(key.byteLength)
-  if (key.byteLength === 0) checkAttached(key)
+  const length = byteLengthOf(key)
+  if (length > MOST_BYTES) throw longKey(length)
+  if (length === 0) checkAttached(key)
   return BYTES
 }
 

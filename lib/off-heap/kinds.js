@@ -43,6 +43,15 @@ const TypedArray = Object.getPrototypeOf(Uint8Array)
 const tagOf = Function.prototype.call.bind(
   Object.getOwnPropertyDescriptor(TypedArray.prototype, Symbol.toStringTag).get)
 
+// What a view really is, whatever a class that extends it says.
+const realGetters = prototype => ['buffer', 'byteOffset', 'byteLength'].map(name =>
+  Function.prototype.call.bind(Object.getOwnPropertyDescriptor(prototype, name).get))
+const [bufferOf, byteOffsetOf, byteLengthOf] = realGetters(TypedArray.prototype)
+const [dataViewBuffer, dataViewOffset, dataViewLength] = realGetters(DataView.prototype)
+
+/** The bytes of a DataView. */
+const bytesOfDataView = view => new Uint8Array(dataViewBuffer(view), dataViewOffset(view), dataViewLength(view))
+
 /** The kind of a value that needs no codec, or -1. */
 const kindOf = value => {
   switch (typeof value) {
@@ -53,7 +62,8 @@ const kindOf = value => {
     case 'object':
       if (value === null) return NULL
       if (ArrayBuffer.isView(value)) {
-        return Buffer.isBuffer(value) ? BUFFER : KINDS_BY_TAG.get(tagOf(value)) ?? DATAVIEW
+        const kind = KINDS_BY_TAG.get(tagOf(value)) ?? DATAVIEW
+        return kind === UINT8ARRAY && Buffer.isBuffer(value) ? BUFFER : kind
       }
       return isArrayBuffer(value) ? ARRAYBUFFER : -1
     default: return -1
@@ -79,5 +89,9 @@ module.exports = {
   ABSENT,
   VIEWS,
   TypedArray,
+  bufferOf,
+  byteOffsetOf,
+  byteLengthOf,
+  bytesOfDataView,
   kindOf
 }

@@ -31,7 +31,9 @@ const UNITS = { '': 0, b: 0, k: 1, kb: 1, kib: 1, m: 2, mb: 2, mib: 2, g: 3, gb:
 const SIZE = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i
 // What one shard needs. A bound that is raised would be none.
 const LEAST_BYTES = 64 * 1024
-const SIZE_TAKES = "an integer of bytes, at least 65536, or text such as '512mb' or '2gb'"
+// What 1024 shards can have.
+const MOST_BYTES = 1024 * (2 ** 32 - 8)
+const SIZE_TAKES = `an integer of bytes from ${LEAST_BYTES} to ${MOST_BYTES}, or text such as '512mb' or '2gb'`
 
 const MOST_SHARDS = 1024
 // A ttl above is as good as none.
@@ -46,7 +48,9 @@ const parseSize = text => {
 const readSize = (name, value) => {
   if (typeof value !== 'number' && typeof value !== 'string') throw invalidType(`option '${name}'`, SIZE_TAKES, value)
   const bytes = typeof value === 'string' ? parseSize(value) : value
-  if (!Number.isSafeInteger(bytes) || bytes < LEAST_BYTES) throw outOfRange(`option '${name}'`, SIZE_TAKES, value)
+  if (!Number.isSafeInteger(bytes) || bytes < LEAST_BYTES || bytes > MOST_BYTES) {
+    throw outOfRange(`option '${name}'`, SIZE_TAKES, value)
+  }
   return bytes
 }
 

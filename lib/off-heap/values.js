@@ -7,8 +7,8 @@ const { isTypedArray } = require('node:util/types')
 const native = require('../native')
 const { decodeBytes, decodeText, encodeWith, runsUserCode } = require('./codecs')
 const {
-  ARRAYBUFFER, BIGINT, BUFFER, CUSTOM, CUSTOM_TEXT, JSON_TEXT, MSGPACK, NUMBER, TypedArray, UINT8ARRAY, V8, VIEWS, WIDE,
-  kindOf
+  ARRAYBUFFER, BIGINT, BUFFER, CUSTOM, CUSTOM_TEXT, DATAVIEW, JSON_TEXT, MSGPACK, NUMBER, TypedArray, UINT8ARRAY, V8,
+  VIEWS, WIDE, kindOf, bufferOf, byteLengthOf, byteOffsetOf, bytesOfDataView
 } = require('./kinds')
 const { notDecodable, notEncodable } = require('../errors')
 
@@ -29,9 +29,10 @@ const emptyView = view => {
 
 const bytesOf = (value, kind) => {
   if (kind === ARRAYBUFFER) return new Uint8Array(value)
-  if (value.byteLength === 0) return emptyView(value)
+  if (kind === DATAVIEW) return bytesOfDataView(value)
+  if (byteLengthOf(value) === 0) return emptyView(value)
   if (kind === BUFFER || kind === UINT8ARRAY) return value
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return new Uint8Array(bufferOf(value), byteOffsetOf(value), byteLengthOf(value))
 }
 
 /** The argument for a value whose kind is known and is no codec's. */

@@ -74,7 +74,11 @@ fn set_many(call: &Call) -> Outcome {
                     if write {
                         open.store.set(key, value, ttl);
                     }
-                    Ok(open.store.fits(key.bytes.len(), value.bytes.len()))
+                    let fits = open.store.fits(key.bytes.len(), value.bytes.len());
+                    if !fits {
+                        open.store.refuse(key);
+                    }
+                    Ok(fits)
                 })
             })??;
             if !fits {

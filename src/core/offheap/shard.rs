@@ -467,6 +467,11 @@ impl Shard {
         put
     }
 
+    /// Counts a value that was too large.
+    pub fn refuse(&mut self) {
+        self.counters.refused += 1;
+    }
+
     /// Writes an entry only if there is none.
     pub fn add(&mut self, shared: &Shared, hash: u64, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Put {
         if self.words_for(key, value, expiry).is_none() {

@@ -360,6 +360,11 @@ impl Store {
         key <= super::entry::MAX_KEY && value <= super::entry::MAX_VALUE && key + value <= self.max_entry
     }
 
+    /// Counts a value that does not fit, and that nobody tried to write.
+    pub fn refuse(&self, key: Key<'_>) {
+        self.shard_of(self.shared.hash(key)).refuse();
+    }
+
     /// Removes everything. What was held is handed back, to be dropped where it hurts nobody.
     pub fn clear(&self) -> Vec<Shard> {
         (0..self.slots.len()).filter_map(|index| self.lock(index).clear(&self.shared)).collect()
