@@ -256,12 +256,18 @@ impl Shard {
 
     /// Gives up the least recently used entry. False if there is none.
     pub fn evict(&mut self, shared: &Shared) -> bool {
+        self.drop_oldest(shared, false)
+    }
+
+    fn drop_oldest(&mut self, shared: &Shared, keep_slot: bool) -> bool {
         let at = self.oldest;
         if at == 0 {
             return false;
         }
         self.unlist(shared, at);
-        self.give_slots(shared, 1);
+        if !keep_slot {
+            self.give_slots(shared, 1);
+        }
         let reason = if self.is_over(shared, at) { Reason::Expired } else { Reason::Size };
         self.tell(shared, at, reason);
         self.release(at);
@@ -311,18 +317,16 @@ impl Shard {
         if shared.max_entries == 0 {
             return true;
         }
-        loop {
-            let taken = shared.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |entries| {
-                (entries < shared.max_entries).then_some(entries + 1)
-            });
-            if taken.is_ok() {
-                self.slots += 1;
-                return true;
-            }
-            if !self.evict(shared) {
-                return false;
-            }
+        let taken = shared.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |entries| {
+            (entries < shared.max_entries).then_some(entries + 1)
+        });
+        if taken.is_ok() {
+            self.slots += 1;
+            return true;
         }
+        // The slot of the oldest is taken over. So nobody writes to the count of a store that is full, on which all
+        // threads would wait for each other.
+        self.drop_oldest(shared, true)
     }
 
     /// Gives slots for entries back to the store.

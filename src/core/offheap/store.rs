@@ -57,9 +57,9 @@ impl Config {
     pub fn settled(mut self) -> Self {
         self.max_bytes = self.max_bytes.max(MIN_BUDGET);
         if self.shards == 0 {
-            // Shards of 32 MiB, so that no lock is held for long; but eight of them if each has 1 MiB, for the threads.
+            // Shards of 16 MiB, so that no lock is held for long; but sixteen of them if each has 1 MiB, for the threads.
             // With few entries a shard's share of them would be too uneven.
-            let by_bytes = (self.max_bytes >> 25).max((self.max_bytes >> 20).min(8)).clamp(1, 256);
+            let by_bytes = (self.max_bytes >> 24).max((self.max_bytes >> 20).min(16)).clamp(1, 256);
             let by_entries = if self.max_entries == 0 { MAX_SHARDS } else { (self.max_entries / 1024).max(1) };
             let shards = by_bytes.min(by_entries).max(self.max_bytes.div_ceil(MAX_BUDGET));
             self.shards = if shards.is_power_of_two() { shards } else { shards.next_power_of_two() / 2 };
