@@ -15,6 +15,8 @@
 
 /** More than a page with its item takes, as JSON. */
 const ENTRY_BYTES = 8192
+// What a store needs in any case.
+const LEAST_BYTES = 64 * 1024
 
 /** @type {Contender[]} */
 const contenders = [
@@ -49,7 +51,7 @@ const contenders = [
     load: ({ max }) => {
       const { OffHeapCache } = require('../..')
       // Room for `max` of the largest entries: what bounds it here is what bounds the others.
-      return new OffHeapCache({ max, maxBytes: max * ENTRY_BYTES, codec: 'json' })
+      return new OffHeapCache({ max, maxBytes: Math.max(max * ENTRY_BYTES, LEAST_BYTES), codec: 'json' })
     }
   }
 ]
