@@ -352,6 +352,7 @@ describe('while it is saved or loaded', () => {
     const cache = open({ name, maxBytes: '2mb', shards: 4 })
     const workers = [1, 2].map(i => start('write', { name, seed: seed + i, keys: 2000 }))
     await Promise.all(workers.map(worker => worker.said('writing')))
+    while (cache.size === 0) await new Promise(resolve => setTimeout(resolve, 5))
     for (let i = 0; i < 8; i++) {
       await cache.save(fileOf())
       const loaded = await load(fileOf(), { maxBytes: '8mb' })
