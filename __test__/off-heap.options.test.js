@@ -232,7 +232,7 @@ test('max is what lru-cache calls maxEntries', () => {
 describe('a store that has chosen otherwise', () => {
   test('the same options are the same, even where the store has chosen otherwise', () => {
     const name = newName()
-    const options = { name, maxBytes: '64kb', shards: 64, ttl: 0.5 }
+    const options = { name, maxBytes: '64kb', shards: 64, ttl: 50_000.5 }
     const first = open(options)
     expect(first.shards).toBeLessThan(64)
     expect(open(options).set('a', 1).size).toBe(1)
