@@ -182,8 +182,8 @@ impl Call {
     /// What belongs to the environment of this call.
     #[inline(always)]
     pub fn environment(&self) -> std::result::Result<&Environment, Fault> {
-        // SAFETY: every function is made with the pointer of `Exports`, which is null or that of an `Environment` freed by
-        // the environment's last cleanup hook; no JavaScript runs after that. The borrow ends with the callback.
+        // SAFETY: every function is made with the pointer of `Exports`, that of an `Environment` which the environment's last
+        // cleanup hook owns and frees; no JavaScript runs after that, and nobody has it to change. The borrow ends with the callback.
         unsafe { self.data.cast::<Environment>().as_ref() }.ok_or_else(|| Fault::new("no environment"))
     }
 
@@ -551,10 +551,7 @@ fn throw(env: sys::napi_env, message: &str) -> sys::napi_value {
 /// Makes the `extern "C"` function of a callback from its body.
 macro_rules! callback {
     ($body:path) => {{
-        unsafe extern "C" fn bare(
-            env: napi::sys::napi_env,
-            info: napi::sys::napi_callback_info,
-        ) -> napi::sys::napi_value {
+        extern "C" fn bare(env: napi::sys::napi_env, info: napi::sys::napi_callback_info) -> napi::sys::napi_value {
             $crate::binding::raw::run(env, info, $body)
         }
         Some(bare)

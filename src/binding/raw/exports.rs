@@ -1,8 +1,9 @@
 //! What an environment is given when the addon is loaded in it, and what is freed at its end.
 
 use std::ffi::{CString, c_void};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::rc::Rc;
 
 use napi::bindgen_prelude::*;
 use napi::sys;
@@ -20,21 +21,13 @@ pub struct Exports {
 impl Exports {
     /// `environment` is freed when the environment ends.
     pub fn new(env: &Env, object: &mut Object, environment: Environment) -> Result<Self> {
-        unsafe extern "C" fn end(data: *mut c_void) {
-            // A panic must not leave a callback. There is nobody left to tell.
-            let _ = catch_unwind(|| {
-                // SAFETY: `data` came from `Box::into_raw` below, and this hook runs once.
-                drop(unsafe { Box::from_raw(data.cast::<Environment>()) });
-            });
-        }
-        let data: *mut c_void = Box::into_raw(Box::new(environment)).cast();
-        // SAFETY: `env` is being set up. Hooks run in the reverse of their order when no JavaScript runs any more.
-        let status = unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(end), data) };
-        if status != sys::Status::napi_ok {
-            // SAFETY: nobody else has the pointer.
-            drop(unsafe { Box::from_raw(data.cast::<Environment>()) });
-            return Err(Error::new(Status::from(status), "could not watch the environment's end"));
-        }
+        let environment = Rc::new(environment);
+        // Where it lies does not change while the hook owns it.
+        let data = Rc::as_ptr(&environment).cast_mut().cast();
+        env.add_env_cleanup_hook(environment, |environment| {
+            // A panic must not leave a hook. There is nobody left to tell.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(environment)));
+        })?;
         Ok(Self { env: env.raw(), object: object.raw(), data })
     }
 

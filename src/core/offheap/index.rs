@@ -9,7 +9,7 @@ use std::io;
 
 use super::pages::Pages;
 
-/// Slots behind the last home, for entries that are moved on. When they are not enough, the table grows.
+/// Slots behind the last home, for entries that are moved on. If they are not enough, an insertion is refused.
 const OVERFLOW: usize = 256;
 /// The fewest homes.
 const LEAST: usize = 64;

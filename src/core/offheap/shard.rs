@@ -18,6 +18,7 @@ use super::clock::MAX_TIME;
 use super::entry::{self, Expiry, Key, Value};
 use super::index::Index;
 use crate::core::sync::atomic::Ordering;
+use crate::core::sync::lock;
 
 /// What a shard takes besides arena and index: its own fields, the lists of the arena. Bytes.
 pub const BASE: usize = 4 * 1024;
@@ -169,17 +170,24 @@ impl Shard {
     /// Takes an entry out of the order.
     #[inline]
     fn unlink(&mut self, at: u32) {
-        let words = self.arena.words_mut();
+        let words = self.arena.words();
         let (newer, older) = (entry::newer(words, at), entry::older(words, at));
+        self.tell_neighbours(newer, older, older, newer);
+    }
+
+    /// Sets what the entry `newer` has as its older one, and the entry `older` as its newer one. 0 is an end of the order.
+    #[inline]
+    fn tell_neighbours(&mut self, newer: u32, older: u32, for_newer: u32, for_older: u32) {
+        let words = self.arena.words_mut();
         if newer == 0 {
-            self.newest = older;
+            self.newest = for_newer;
         } else {
-            entry::set_older(words, newer, older);
+            entry::set_older(words, newer, for_newer);
         }
         if older == 0 {
-            self.oldest = newer;
+            self.oldest = for_older;
         } else {
-            entry::set_newer(words, older, newer);
+            entry::set_newer(words, older, for_older);
         }
     }
 
@@ -189,12 +197,7 @@ impl Shard {
         let words = self.arena.words_mut();
         entry::set_newer(words, at, 0);
         entry::set_older(words, at, self.newest);
-        if self.newest == 0 {
-            self.oldest = at;
-        } else {
-            entry::set_newer(words, self.newest, at);
-        }
-        self.newest = at;
+        self.tell_neighbours(0, self.newest, at, at);
     }
 
     #[inline]
@@ -215,7 +218,7 @@ impl Shard {
 
     // Removing
 
-    /// Takes the block of an entry that is no longer in the table.
+    /// Takes the block of an entry that is no longer in the index.
     fn release(&mut self, at: u32) {
         if at >= self.window.0 && at < self.window.1 {
             self.arena.retire(at);
@@ -242,8 +245,7 @@ impl Shard {
             Reason::Expired => self.counters.expired += 1,
         }
         if let Some(evicted) = &shared.evicted {
-            let mut queue = evicted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            queue.push(reason, entry::key(self.arena.words(), at));
+            lock(evicted).push(reason, entry::key(self.arena.words(), at));
         }
     }
 

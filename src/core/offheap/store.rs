@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::entry::{Expiry, Key, Value};
 use super::shard::{Counters, EvictedKeys, MAX_BUDGET, MIN_BUDGET, Put, Read, Reason, Shard, Shared, Upkeep};
 use crate::core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::core::sync::{Mutex, MutexGuard};
+use crate::core::sync::{Mutex, MutexGuard, lock};
 
 /// The most shards.
 pub const MAX_SHARDS: usize = 1024;
@@ -249,6 +249,11 @@ impl Store {
         }
     }
 
+    /// The same for a write that answers what became of it.
+    fn put(&self, hash: u64, ends: bool, f: impl FnMut(&mut Shard) -> Put) -> Put {
+        self.write(hash, ends, f, |&put| put == Put::NoSlot)
+    }
+
     /// The value of `key`, handed to `f` under a lock: `f` must be quick and must not come back here.
     #[inline]
     pub fn get<R>(&self, key: Key<'_>, how: Read, f: impl FnOnce(Value<'_>) -> R) -> Option<R> {
@@ -265,35 +270,20 @@ impl Store {
     pub fn set(&self, key: Key<'_>, value: Value<'_>, ttl: Option<u64>) -> Put {
         let hash = self.shared.hash(key);
         let expiry = self.shared.expiry(ttl);
-        self.write(
-            hash,
-            expiry.at != 0,
-            |shard| shard.set(&self.shared, hash, key, value, expiry),
-            |&put| put == Put::NoSlot,
-        )
+        self.put(hash, expiry.at != 0, |shard| shard.set(&self.shared, hash, key, value, expiry))
     }
 
     /// Writes an entry that ends at a time of the store's clock, 0 for never.
     pub fn restore(&self, key: Key<'_>, value: Value<'_>, expiry: Expiry) -> Put {
         let hash = self.shared.hash(key);
-        self.write(
-            hash,
-            expiry.at != 0,
-            |shard| shard.set(&self.shared, hash, key, value, expiry),
-            |&put| put == Put::NoSlot,
-        )
+        self.put(hash, expiry.at != 0, |shard| shard.set(&self.shared, hash, key, value, expiry))
     }
 
     /// Writes an entry if there is none.
     pub fn add(&self, key: Key<'_>, value: Value<'_>, ttl: Option<u64>) -> Put {
         let hash = self.shared.hash(key);
         let expiry = self.shared.expiry(ttl);
-        self.write(
-            hash,
-            expiry.at != 0,
-            |shard| shard.add(&self.shared, hash, key, value, expiry),
-            |&put| put == Put::NoSlot,
-        )
+        self.put(hash, expiry.at != 0, |shard| shard.add(&self.shared, hash, key, value, expiry))
     }
 
     /// Writes an entry if what is there is `expected`.
@@ -306,12 +296,7 @@ impl Store {
     ) -> Put {
         let hash = self.shared.hash(key);
         let expiry = self.shared.expiry(ttl);
-        self.write(
-            hash,
-            expiry.at != 0,
-            |shard| shard.compare_and_set(&self.shared, hash, key, expected, value, expiry),
-            |&put| put == Put::NoSlot,
-        )
+        self.put(hash, expiry.at != 0, |shard| shard.compare_and_set(&self.shared, hash, key, expected, value, expiry))
     }
 
     /// Adds to a number of kind `kind`. An absent one counts as 0 and gets `ttl`.
@@ -333,8 +318,7 @@ impl Store {
     pub fn touch(&self, key: Key<'_>, ttl: Option<u64>) -> bool {
         let hash = self.shared.hash(key);
         let ends = ttl.is_some_and(|ttl| ttl > 0);
-        let put = self.write(hash, ends, |shard| shard.touch(&self.shared, hash, key, ttl), |&put| put == Put::NoSlot);
-        put == Put::Stored
+        self.put(hash, ends, |shard| shard.touch(&self.shared, hash, key, ttl)) == Put::Stored
     }
 
     /// Whether there is an entry. Changes nothing.
@@ -415,9 +399,7 @@ impl Store {
     pub fn take_evicted(&self, max: usize, mut f: impl FnMut(Reason, Key<'_>)) {
         let Some(evicted) = &self.shared.evicted else { return };
         for _ in 0..max {
-            let mut queue = evicted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let Some((reason, kind, bytes)) = queue.pop() else { return };
-            drop(queue);
+            let Some((reason, kind, bytes)) = lock(evicted).pop() else { return };
             f(reason, Key { kind, bytes: &bytes });
         }
     }
@@ -425,7 +407,7 @@ impl Store {
     /// How many keys of evicted entries nobody asked for in time.
     pub fn evicted_dropped(&self) -> u64 {
         let Some(evicted) = &self.shared.evicted else { return 0 };
-        evicted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).dropped()
+        lock(evicted).dropped()
     }
 
     /// Hands over every entry of a shard, as they lie in memory, under its lock.

@@ -5,9 +5,6 @@ use super::super::entry;
 use super::super::pages::PURGE_UNIT;
 use super::{BASE, PATIENCE, Shard, Shared};
 
-/// The least piece of memory that is given back, in words.
-const PURGE_WORDS: u32 = (PURGE_UNIT / 8) as u32;
-
 impl Shard {
     /// The words that the budget leaves for the arena.
     pub(super) fn permitted(&self) -> u32 {
@@ -19,12 +16,8 @@ impl Shard {
         (bytes / PURGE_UNIT * PURGE_UNIT / 8) as u32
     }
 
-    /// Makes the arena take no more than `limit` words from now on.
-    pub(super) fn confine(&mut self, shared: &Shared, mut limit: u32) {
-        if self.arena.touched() > limit {
-            // Memory is given back in whole pieces.
-            limit = limit / PURGE_WORDS * PURGE_WORDS;
-        }
+    /// Makes the arena take no more than `limit` words, which are whole pages, from now on.
+    fn confine(&mut self, shared: &Shared, limit: u32) {
         self.limit = limit;
         if self.arena.top() > limit.max(self.arena.first()) {
             let mut from = self.arena.first();
@@ -58,7 +51,7 @@ impl Shard {
 
     /// Moves what lies in `from..to`, which are whole blocks, elsewhere, and gives up least recently used entries until
     /// it fits there. All blocks in between are held afterwards. `limit`: as for [`Arena::allocate`].
-    pub(super) fn clear_out(&mut self, shared: &Shared, from: u32, to: u32, limit: u32) {
+    fn clear_out(&mut self, shared: &Shared, from: u32, to: u32, limit: u32) {
         self.window = (from, to);
         let mut at = from;
         while at < to {
@@ -87,7 +80,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn relocate(&mut self, shared: &Shared, from: u32, to: u32, size: u32) {
+    fn relocate(&mut self, shared: &Shared, from: u32, to: u32, size: u32) {
         let hash = shared.hash(entry::key(self.arena.words(), from)) as u32;
         let words = self.arena.words_mut();
         let (source, target) = (from as usize, to as usize);
@@ -95,19 +88,9 @@ impl Shard {
         words[target] = words[target] & 0xffff_ffff | words[source] & !0xffff_ffff;
         words.copy_within(source + 1..source + size as usize, target + 1);
         let deadline = entry::deadline(words, to);
-        self.note(deadline);
-        let words = self.arena.words_mut();
         let (newer, older) = (entry::newer(words, to), entry::older(words, to));
-        if newer == 0 {
-            self.newest = to;
-        } else {
-            entry::set_older(words, newer, to);
-        }
-        if older == 0 {
-            self.oldest = to;
-        } else {
-            entry::set_newer(words, older, to);
-        }
+        self.note(deadline);
+        self.tell_neighbours(newer, older, to, to);
         let known = self.index.relocate(hash, from, to);
         debug_assert!(known, "an entry is not in the index");
         self.arena.retire(from);
@@ -115,7 +98,7 @@ impl Shard {
     }
 
     /// Frees a part of the arena of at least `want` words, the one with the least in it.
-    pub(super) fn compact(&mut self, shared: &Shared, want: u32) {
+    fn compact(&mut self, shared: &Shared, want: u32) {
         let Some((from, to)) = self.emptiest(want) else { return };
         // Behind the last block there is nothing to move to if that is part of what is wanted.
         let limit = if to == self.arena.top() { 0 } else { self.limit };
@@ -124,7 +107,7 @@ impl Shard {
         self.upkeep.compactions += 1;
     }
 
-    pub(super) fn emptiest(&self, want: u32) -> Option<(u32, u32)> {
+    fn emptiest(&self, want: u32) -> Option<(u32, u32)> {
         let arena = &self.arena;
         let live = |at: u32| if arena.kind(at) == Block::Free { 0 } else { arena.size(at) };
         let (mut from, mut to, mut used) = (arena.first(), arena.first(), 0);
