@@ -1,3 +1,3 @@
 import heapwise from './index.js'
 
-export const { BoundedMap, LRUCache, OffHeapCache } = heapwise
+export const { BoundedMap, BufferPool, LRUCache, OffHeapCache, compact, retainedBytes } = heapwise

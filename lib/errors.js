@@ -86,12 +86,38 @@ const storeMismatch = (name, differences) => coded(Error, 'ERR_HEAPWISE_STORE_MI
   `the store ${inspect(name)} is open with other options: ${differences.join('; ')}`)
 
 /** There is no room for a store. `bytes`: its bound, NaN for the usual one. */
-const outOfMemory = bytes => coded(Error, 'ERR_HEAPWISE_OUT_OF_MEMORY',
-  `the operating system gives no memory for a store${Number.isNaN(bytes) ? '' : ` of ${bytes} bytes`}`)
+const outOfMemory = (bytes, what = 'a store') => coded(Error, 'ERR_HEAPWISE_OUT_OF_MEMORY',
+  `the operating system gives no memory for ${what}${Number.isNaN(bytes) ? '' : ` of ${bytes} bytes`}`)
 
 /** The value does not fit into what it was to be copied into. */
 const targetTooSmall = (room, needed) => Object.assign(coded(RangeError, 'ERR_HEAPWISE_TARGET_TOO_SMALL',
   `argument 'target' must have room for ${needed} bytes after 'offset', got ${room}`), { needed })
+
+// ---- of BufferPool
+
+/** The pool has been closed. */
+const poolClosed = name => coded(Error, 'ERR_HEAPWISE_CLOSED', `the BufferPool '${name}' is closed`)
+
+/** A Buffer that the pool did not lend. */
+const foreignBuffer = (name, value) => coded(TypeError, 'ERR_HEAPWISE_FOREIGN_BUFFER',
+  `argument 'buf' must be a Buffer that the BufferPool '${name}' has lent, itself and not a view of it, got ${show(value)}`)
+
+/** A Buffer that has been released already. `place`: where, if that is known. */
+const doubleRelease = (name, place) => coded(Error, 'ERR_HEAPWISE_DOUBLE_RELEASE',
+  `argument 'buf' must be a Buffer that is lent, got one that has been released to the BufferPool '${name}' already` +
+  (place === undefined ? '' : ` ${place}`))
+
+/** A lease that is over. */
+const released = name => coded(Error, 'ERR_HEAPWISE_RELEASED',
+  `this lease of the BufferPool '${name}' is over: its buffer has been released`)
+
+/** The bound is reached. */
+const poolFull = (name, size, max, hint) => coded(Error, 'ERR_HEAPWISE_POOL_FULL',
+  `the BufferPool '${name}' cannot lend ${size} bytes within its 'maxBytes' of ${max}${hint}`)
+
+/** Nothing was released in time. */
+const waitedTooLong = (name, size, ms) => coded(Error, 'ERR_HEAPWISE_TIMEOUT',
+  `the BufferPool '${name}' had no ${size} bytes to lend within ${ms} ms`)
 
 module.exports = {
   coded,
@@ -110,5 +136,11 @@ module.exports = {
   codecMissing,
   storeMismatch,
   outOfMemory,
-  targetTooSmall
+  targetTooSmall,
+  poolClosed,
+  foreignBuffer,
+  doubleRelease,
+  released,
+  poolFull,
+  waitedTooLong
 }

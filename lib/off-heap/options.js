@@ -5,6 +5,7 @@
 const { checkNames } = require('../cache/options')
 const { NAMES: CODECS, readCodec } = require('./codecs')
 const { coded, invalidNumber, invalidType, invalidUse, outOfRange, unknownOption } = require('../errors')
+const { readSize } = require('../size')
 
 const KNOWN = [
   'name', 'maxBytes', 'maxEntries', 'max', 'ttl', 'updateAgeOnGet', 'allowStale', 'codec', 'shards', 'evictedKeys',
@@ -27,32 +28,14 @@ const ELSEWHERE = {
   perf: 'time is that of the operating system'
 }
 
-const UNITS = { '': 0, b: 0, k: 1, kb: 1, kib: 1, m: 2, mb: 2, mib: 2, g: 3, gb: 3, gib: 3, t: 4, tb: 4, tib: 4 }
-const SIZE = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*$/i
 // What one shard needs. A bound that is raised would be none.
 const LEAST_BYTES = 64 * 1024
 // What 1024 shards can have.
 const MOST_BYTES = 1024 * (2 ** 32 - 8)
-const SIZE_TAKES = `an integer of bytes from ${LEAST_BYTES} to ${MOST_BYTES}, or text such as '512mb' or '2gb'`
 
 const MOST_SHARDS = 1024
 // A ttl above is as good as none.
 const LONGEST_TTL = Number.MAX_SAFE_INTEGER
-
-const parseSize = text => {
-  const [, digits, unit] = SIZE.exec(text) ?? []
-  const power = digits === undefined ? undefined : UNITS[unit.toLowerCase()]
-  return power === undefined ? NaN : Math.floor(Number(digits) * 1024 ** power)
-}
-
-const readSize = (name, value) => {
-  if (typeof value !== 'number' && typeof value !== 'string') throw invalidType(`option '${name}'`, SIZE_TAKES, value)
-  const bytes = typeof value === 'string' ? parseSize(value) : value
-  if (!Number.isSafeInteger(bytes) || bytes < LEAST_BYTES || bytes > MOST_BYTES) {
-    throw outOfRange(`option '${name}'`, SIZE_TAKES, value)
-  }
-  return bytes
-}
 
 const readCount = (name, takes, value) => {
   if (!Number.isSafeInteger(value) || value < 0) throw invalidNumber(`option '${name}'`, takes, value)
@@ -148,7 +131,7 @@ const readOptions = (options = {}) => {
   const { name, maxBytes, maxEntries, max, ttl, updateAgeOnGet, allowStale, shards, evictedKeys } = options
   const { codec, onTooLarge = 'throw' } = options
   const config = new Float64Array(SHARED.length + 2)
-  config[PLACE.maxBytes] = given(maxBytes, value => readSize('maxBytes', value))
+  config[PLACE.maxBytes] = given(maxBytes, value => readSize('maxBytes', value, LEAST_BYTES, MOST_BYTES))
   config[PLACE.maxEntries] = given(maxEntries === undefined ? max : maxEntries, () => readMaxEntries(maxEntries, max))
   config[PLACE.ttl] = given(ttl, readTtl)
   config[PLACE.updateAgeOnGet] = given(updateAgeOnGet, value => readFlag('updateAgeOnGet', value))

@@ -1,0 +1,591 @@
+'use strict'
+
+// BufferPool: real Buffers of exact length from memory that is recycled.
+//
+// The way of an acquisition that finds a free chunk is short, and crosses nothing: class of the size, last chunk of its
+// list, its Buffer if that has the length that is wanted. What is not as usual (a policy, a Buffer of another length, a
+// new chunk) takes the longer way below it.
+
+const events = require('./buffer-pool/events')
+const { SizeClass, bucketOf, buckets } = require('./buffer-pool/classes')
+const { Leaks } = require('./buffer-pool/leaks')
+const { DISPOSE, Lease } = require('./buffer-pool/lease')
+const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
+const { readOptions } = require('./buffer-pool/options')
+const { readStream } = require('./buffer-pool/read-stream')
+const shapes = require('./buffer-pool/shapes')
+const { Slot, slotOf, stamp } = require('./buffer-pool/slot')
+const { readStats } = require('./buffer-pool/stats')
+const { Waiters } = require('./buffer-pool/waiters')
+const {
+  doubleRelease, foreignBuffer, invalidUse, outOfMemory, outOfRange, poolClosed, poolFull, waitedTooLong
+} = require('./errors')
+
+// Captured, so that nobody who replaces them later changes what zeroing means.
+const { alloc, allocUnsafeSlow, from } = Buffer
+const { fill } = Uint8Array.prototype
+const { fill: fillLarge } = Buffer.prototype
+// Buffer's fill begins slower and runs faster.
+const LARGE = 2048
+
+const { setInterval, clearInterval } = globalThis
+
+const DEFAULT_READ = 65536
+
+// What makes an acquisition unusual,
+const ZERO = 1
+const ZERO_ALL = 2
+const VERIFY = 4
+const QUEUED = 8
+// and a release.
+const FENCE = 1
+const POISON = 2
+const WIPE = 4
+const RENEW = 8
+const SERVE = 16
+
+const zero = (bytes, length) => {
+  if (length >= LARGE) fillLarge.call(bytes, 0, 0, length)
+  else fill.call(bytes, 0, 0, length)
+}
+
+// A fence is put up for one release in so many, when they are sampled.
+const FENCE_EVERY = 128
+
+const letGo = ({ memory, timer }) => {
+  clearInterval(timer.id)
+  timer.id = undefined
+  events.forget(memory.handle)
+  memory.close()
+}
+
+const abandoned = new FinalizationRegistry(letGo)
+
+// What a timer may hold: the pool is collected all the same.
+const every = (ms, pool, timer, look) => {
+  const held = new WeakRef(pool)
+  timer.id ??= setInterval(() => {
+    const alive = held.deref()
+    if (alive === undefined || !look(alive)) {
+      clearInterval(timer.id)
+      timer.id = undefined
+    }
+  }, ms)
+  timer.id.unref()
+}
+
+class BufferPool {
+  // The hot ones first.
+  #most
+  #first
+  #kinds
+  #owner = {}
+  #unusual = 0
+  #unusualEnd = 0
+  #countdown
+  #zeroes
+  #freeBytes = 0
+  #maxFreeBytes
+
+  #options
+  #memory
+  #leaks
+  #waiters = new Waiters()
+  #unpooled = new SizeClass(0, -1)
+  #closed = false
+  #poisoned = 0
+  #fences = 0
+  #timer = { id: undefined }
+  #reader
+  // What stats() says once it is closed.
+  #final
+
+  constructor (options = undefined) {
+    const read = readOptions(options)
+    this.#options = read
+    this.#most = read.max
+    this.#first = buckets(read.sizes)
+    this.#kinds = read.sizes.map((size, index) => new SizeClass(size, index))
+    this.#maxFreeBytes = read.maxFreeBytes
+    this.#leaks = new Leaks(read)
+    this.#countdown = this.#leaks.interval()
+    this.#zeroes = read.zeroing === 'on-release' || read.zeroing === 'both'
+    this.#setModes(read)
+    this.#open(read)
+  }
+
+  #setModes ({ zeroing, fence, poison, leakDetection, secure }) {
+    // What is poisoned while it is free is zeroed when it is acquired.
+    const late = zeroing === 'on-acquire' || (poison && zeroing === 'on-release')
+    this.#unusual = (late ? ZERO : 0) | (zeroing === 'both' ? ZERO_ALL : 0) | (poison ? VERIFY : 0)
+    this.#unusualEnd = (fence === 'off' ? 0 : FENCE) | (poison ? POISON : 0) | (secure ? WIPE : 0) |
+      (leakDetection === 'paranoid' ? RENEW : 0)
+    this.#fences = fence === 'sampled' ? FENCE_EVERY : 1
+  }
+
+  #open (read) {
+    const held = new WeakRef(this)
+    const tell = (id, index) => held.deref()?.#lose(id, index)
+    this.#memory = openMemory(read, tell)
+    if (this.#memory.kind === 'native') events.follow(this.#memory.handle, tell)
+    abandoned.register(this, { memory: this.#memory, timer: this.#timer }, this)
+  }
+
+  #shut () {
+    abandoned.unregister(this)
+    letGo({ memory: this.#memory, timer: this.#timer })
+  }
+
+  get name () { return this.#options.name }
+  get closed () { return this.#closed }
+
+  // ---- lending
+
+  acquire (size, options = undefined) {
+    if (options !== undefined || typeof size !== 'number' || (size | 0) !== size || size <= 0 || size > this.#most) {
+      return this.#acquireOddly(size, options)
+    }
+    const kind = this.#kindOf(size)
+    if (this.#unusual === 0) {
+      const slot = kind.free.pop()
+      if (slot !== undefined) {
+        this.#freeBytes -= kind.size
+        const buffer = slot.buffer
+        if (buffer !== undefined && buffer.length === size) {
+          this.#lend(slot, kind, size)
+          return buffer
+        }
+        const renewed = this.#prepare(slot, kind, size, undefined)
+        if (renewed !== undefined) {
+          this.#lend(slot, kind, size)
+          return renewed
+        }
+      }
+    }
+    return this.#grant(kind, size, undefined) ?? this.#refuse(size, undefined)
+  }
+
+  #kindOf (size) {
+    const kinds = this.#kinds
+    let at = this.#first[bucketOf(size - 1)]
+    while (kinds[at].size < size) at++
+    return kinds[at]
+  }
+
+  /** `slot` is somebody's from now on. */
+  #lend (slot, kind, size) {
+    slot.turns = slot.turns + 1 | 0
+    kind.asked += size
+    const live = ++kind.acquired - kind.ended
+    if (live > kind.peak) kind.peak = live
+    if (kind.free.length < kind.low) kind.low = kind.free.length
+    if (--this.#countdown === 0) this.#sample(slot, size)
+  }
+
+  #sample (slot, size) {
+    this.#countdown = this.#leaks.interval()
+    if (this.#options.leakDetection !== 'off') this.#leaks.trace(slot, size)
+  }
+
+  #acquireOddly (size, options) {
+    const { zero: zeroed = undefined } = shapes.checkOptions(options) ?? {}
+    shapes.checkSize(size)
+    if (this.#closed) throw poolClosed(this.name)
+    if (size === 0) return this.#lendUnpooled(0, zeroed)
+    if (size > this.#most) return this.#lendLarge(size, zeroed)
+    return this.#grant(this.#kindOf(size), size, zeroed) ?? this.#refuse(size, zeroed)
+  }
+
+  /** A Buffer from a class, undefined if there is no room for another chunk of it. */
+  #grant (kind, size, zeroed) {
+    if (this.#closed) throw poolClosed(this.name)
+    // Nobody passes those who wait.
+    if ((this.#unusual & QUEUED) !== 0) return undefined
+    return this.#take(kind, size, zeroed)
+  }
+
+  #take (kind, size, zeroed) {
+    for (;;) {
+      let slot = kind.free.pop()
+      if (slot !== undefined) {
+        this.#freeBytes -= kind.size
+      } else {
+        slot = this.#make(kind)
+        if (slot === undefined) return undefined
+      }
+      const buffer = this.#prepare(slot, kind, size, zeroed)
+      if (buffer === undefined) continue
+      this.#lend(slot, kind, size)
+      return buffer
+    }
+  }
+
+  /** The Buffer of a chunk as the policy wants it; undefined if the chunk is of no use and has been dropped. */
+  #prepare (slot, kind, size, zeroed) {
+    if (slot.memory.byteLength === 0) return this.#drop(slot, kind, 'detached', false)
+    if ((this.#unusual & VERIFY) !== 0 && slot.turns !== 0 && !this.#verified(slot, kind)) {
+      return this.#drop(slot, kind, 'poison', false)
+    }
+    let buffer = slot.buffer
+    if (buffer === undefined || buffer.length !== size) {
+      buffer = from(slot.memory, 0, size)
+      stamp(buffer, slot)
+      slot.buffer = buffer
+    }
+    if ((this.#unusual & ZERO_ALL) !== 0) zero(this.#wholeOf(slot, kind), kind.size)
+    else if (zeroed ?? (this.#unusual & ZERO) !== 0) this.#clean(slot, kind)
+    return buffer
+  }
+
+  #clean (slot, kind) {
+    if (slot.dirty > 0) zero(this.#wholeOf(slot, kind), slot.dirty)
+    slot.dirty = 0
+  }
+
+  #verified (slot, kind) {
+    const offset = this.#memory.verify(slot)
+    if (offset < 0) return true
+    this.#poisoned += 1
+    this.#leaks.misuse({ kind: 'write-after-release', size: kind.size, offset, releasedAt: slot.freedAt })
+    return false
+  }
+
+  #wholeOf (slot, kind) {
+    if (slot.whole === undefined || slot.whole.length === 0) {
+      const buffer = slot.buffer
+      slot.whole = buffer !== undefined && buffer.length === kind.size ? buffer : from(slot.memory, 0, kind.size)
+    }
+    return slot.whole
+  }
+
+  /** A new chunk, or undefined. */
+  #make (kind) {
+    let memory = this.#memory.take(kind)
+    while (memory === FULL && this.#makeRoom(kind)) memory = this.#memory.take(kind)
+    if (memory === REFUSED) return this.#useOwnMemory(kind)
+    if (memory === FULL || memory === NO_MEMORY) return this.#makeNothing(memory, kind)
+    kind.misses += 1
+    const { idleMs } = this.#options
+    if (idleMs > 0) every(idleMs, this, this.#timer, pool => pool.#rest())
+    return new Slot(this.#owner, kind, this.#memory.id, memory)
+  }
+
+  #makeNothing (why, kind) {
+    if (why === NO_MEMORY && this.#options.onFull !== 'unpooled') throw outOfMemory(kind.size, 'a chunk')
+    return undefined
+  }
+
+  #useOwnMemory (kind) {
+    this.#shut()
+    this.#open({ ...this.#options, own: true })
+    return this.#make(kind)
+  }
+
+  /** Gives up a free chunk of another class, of the one that has most. */
+  #makeRoom (kind) {
+    let most
+    let bytes = 0
+    for (const other of this.#kinds) {
+      const free = other === kind ? 0 : other.free.length * other.size
+      if (free > bytes) [most, bytes] = [other, free]
+    }
+    if (most === undefined) return false
+    this.#dropFree(most, 1, 'cap')
+    return true
+  }
+
+  /** Drops the `count` free chunks of a class that were used the longest ago. */
+  #dropFree (kind, count, reason) {
+    for (const slot of kind.free.splice(0, count)) {
+      this.#freeBytes -= kind.size
+      this.#drop(slot, kind, reason, true)
+    }
+    if (kind.free.length < kind.low) kind.low = kind.free.length
+  }
+
+  /** @returns {undefined} */
+  #drop (slot, kind, reason, purge) {
+    kind.dropped[reason] += 1
+    slot.owner = undefined
+    this.#memory.retire(slot, purge)
+    return undefined
+  }
+
+  #lendLarge (size, zeroed) {
+    const { onFull, secure } = this.#options
+    if (onFull === 'unpooled' && !secure) return this.#lendUnpooled(size, zeroed)
+    throw outOfRange("argument 'size'", `an integer of bytes from 0 to ${this.#most}, the 'max' of this pool`, size)
+  }
+
+  #lendUnpooled (size, zeroed = this.#options.zeroing !== 'none') {
+    const buffer = zeroed ? alloc(size) : allocUnsafeSlow(size)
+    const slot = new Slot(this.#owner, this.#unpooled, -1, undefined)
+    stamp(buffer, slot)
+    slot.buffer = buffer
+    slot.turns = 1
+    this.#unpooled.acquired += 1
+    this.#unpooled.asked += size
+    return buffer
+  }
+
+  /** There is no room. */
+  #refuse (size, zeroed) {
+    const { onFull, maxBytes } = this.#options
+    if (onFull === 'unpooled') return this.#lendUnpooled(size, zeroed)
+    throw poolFull(this.name, size, maxBytes, onFull === 'wait' ? ': acquireAsync() waits for it' : '')
+  }
+
+  async acquireAsync (size, options = undefined) {
+    const { zero: zeroed = undefined, signal, timeout } = /** @type {any} */ (shapes.checkOptions(options) ?? {})
+    if (signal !== undefined) shapes.checkSignal(signal)
+    if (timeout !== undefined) shapes.checkTimeout(timeout)
+    signal?.throwIfAborted()
+    if (this.#options.onFull !== 'wait' || size === 0) return this.acquire(size, { zero: zeroed })
+    shapes.checkSize(size)
+    if (this.#closed) throw poolClosed(this.name)
+    if (size > this.#most) return this.#lendLarge(size, zeroed)
+    const kind = this.#kindOf(size)
+    if (kind.size > this.#options.maxBytes) throw poolFull(this.name, size, this.#options.maxBytes, '')
+    const buffer = this.#grant(kind, size, zeroed)
+    if (buffer !== undefined) return buffer
+    const late = () => waitedTooLong(this.name, size, timeout)
+    const waiting = this.#waiters.wait(() => this.#take(kind, size, zeroed), { signal, timeout, late })
+    this.#mindWaiters()
+    return waiting.finally(() => this.#mindWaiters())
+  }
+
+  #mindWaiters () {
+    const waiting = this.#waiters.size > 0
+    this.#unusual = waiting ? this.#unusual | QUEUED : this.#unusual & ~QUEUED
+    this.#unusualEnd = waiting ? this.#unusualEnd | SERVE : this.#unusualEnd & ~SERVE
+  }
+
+  #serve () {
+    this.#waiters.serve()
+    this.#mindWaiters()
+  }
+
+  // ---- taking back
+
+  release (buf, usedBytes = undefined) {
+    const slot = this.#lent(buf)
+    const kind = slot.kind
+    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || buf.length === 0) {
+      this.#releaseOddly(slot, kind, usedBytes)
+      return
+    }
+    this.#end(slot, kind)
+    if (this.#zeroes) zero(slot.whole ?? this.#wholeOf(slot, kind), kind.size)
+    else slot.dirty = kind.size
+    this.#keep(slot, kind)
+  }
+
+  /** The slot of a Buffer that is lent. */
+  #lent (buf) {
+    const slot = typeof buf === 'object' && buf !== null ? slotOf(buf) : undefined
+    if (slot === undefined || slot.buffer !== buf || (slot.turns & 1) === 0 || slot.owner !== this.#owner) {
+      throw this.#refusal(buf, slot)
+    }
+    return slot
+  }
+
+  #end (slot, kind) {
+    slot.turns = slot.turns + 1 | 0
+    kind.ended += 1
+    if (slot.traced) this.#leaks.untrace(slot)
+  }
+
+  #keep (slot, kind) {
+    const bytes = this.#freeBytes + kind.size
+    if (bytes > this.#maxFreeBytes) {
+      this.#drop(slot, kind, 'full', true)
+      return
+    }
+    this.#freeBytes = bytes
+    kind.free.push(slot)
+  }
+
+  #releaseOddly (slot, kind, usedBytes) {
+    const length = slot.buffer.length
+    if (usedBytes !== undefined) shapes.checkUsed(usedBytes, length)
+    if (slot.id < 0) return this.#releaseUnpooled(slot)
+    this.#end(slot, kind)
+    if (length === 0) this.#drop(slot, kind, 'detached', false)
+    else this.#settle(slot, kind, usedBytes)
+    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+  }
+
+  #settle (slot, kind, usedBytes) {
+    slot.dirty = usedBytes === undefined ? kind.size : Math.max(slot.dirty, usedBytes)
+    const modes = this.#unusualEnd
+    if ((modes & WIPE) !== 0) {
+      if (!this.#wiped(slot, kind)) return this.#drop(slot, kind, 'poison', true)
+    } else if (this.#zeroes && (modes & POISON) === 0) {
+      this.#clean(slot, kind)
+    }
+    if ((modes & FENCE) !== 0 && !this.#fenced(slot, kind)) return
+    if ((modes & POISON) !== 0) this.#poison(slot, kind)
+    if ((modes & RENEW) !== 0) slot.buffer = undefined
+    this.#keep(slot, kind)
+  }
+
+  #wiped (slot, kind) {
+    slot.dirty = 0
+    if (this.#memory.wipe(slot)) return true
+    this.#poisoned += 1
+    this.#leaks.misuse({ kind: 'overrun', size: kind.size, releasedAt: slot.freedAt })
+    return false
+  }
+
+  #poison (slot, kind) {
+    this.#memory.poison(slot)
+    slot.dirty = kind.size
+  }
+
+  /** False: the chunk has been given up for it. */
+  #fenced (slot, kind) {
+    if (this.#options.fence === 'sampled') {
+      this.#fences -= 1
+      if (this.#fences > 0) return true
+      this.#fences = FENCE_EVERY
+    }
+    slot.buffer = slot.whole = undefined
+    if (this.#memory.fence(slot)) return true
+    slot.owner = undefined
+    kind.dropped.fence += 1
+    return false
+  }
+
+  #releaseUnpooled (slot) {
+    slot.turns += 1
+    this.#unpooled.ended += 1
+    if (this.#zeroes && slot.buffer.length > 0) zero(slot.buffer, slot.buffer.length)
+  }
+
+  #refusal (buf, slot) {
+    if (this.#closed && (slot === undefined || slot.owner !== this.#owner)) return poolClosed(this.name)
+    const foreign = slot === undefined || (slot.owner !== this.#owner && slot.owner !== undefined)
+    if (foreign) return foreignBuffer(this.name, buf)
+    return doubleRelease(this.name, slot.freedAt)
+  }
+
+  /** A chunk has come back by itself, because its Buffer was dropped. */
+  #lose (id, index) {
+    const kind = this.#kinds[index]
+    kind.ended += 1
+    kind.lost += 1
+    this.#leaks.lose(id)
+    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+  }
+
+  // ---- shapes of use
+
+  lease (size, options = undefined) {
+    return new Lease(this, this.acquire(size, options))
+  }
+
+  alloc (size, value = undefined, encoding = undefined) {
+    return shapes.alloc(this, size, value, encoding)
+  }
+
+  allocUnsafe (size) {
+    return this.acquire(size)
+  }
+
+  from (value, encodingOrOffset = undefined, length = undefined) {
+    return shapes.from(this, value, encodingOrOffset, length)
+  }
+
+  concat (list, totalLength = undefined) {
+    return shapes.concat(this, list, totalLength)
+  }
+
+  detach (buf) {
+    if (this.#options.secure) throw invalidUse('a secure pool gives nothing away: detach() copies to other memory')
+    this.#lent(buf)
+    const copy = allocUnsafeSlow(buf.length)
+    copy.set(buf)
+    this.release(buf)
+    return copy
+  }
+
+  get reader () {
+    this.#reader ??= (size = undefined) =>
+      this.acquire(size === undefined ? Math.min(DEFAULT_READ, this.#options.max) : size)
+    return this.#reader
+  }
+
+  readStream (path, options = undefined) {
+    return readStream(this, path, options)
+  }
+
+  // ---- looking after it
+
+  /** What was not needed since the last look goes by halves. False: there is nothing more to look after. */
+  #rest () {
+    let any = false
+    for (const kind of this.#kinds) {
+      if (kind.low > 0) this.#dropFree(kind, Math.ceil(kind.low / 2), 'idle')
+      kind.low = kind.free.length
+      any ||= kind.low > 0 || kind.live > 0
+    }
+    this.#memory.trim()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    return any
+  }
+
+  #dropAll (reason) {
+    let bytes = 0
+    for (const kind of this.#kinds) {
+      bytes += kind.free.length * kind.size
+      this.#dropFree(kind, kind.free.length, reason)
+    }
+    return bytes
+  }
+
+  trim () {
+    if (this.#closed) throw poolClosed(this.name)
+    const bytes = this.#dropAll('trim')
+    this.#memory.trim()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    return bytes
+  }
+
+  stats () {
+    if (this.#final !== undefined) return this.#final
+    // Tells what is lost first.
+    const memory = this.#memory.stats()
+    const { name, zeroing, fence, maxBytes } = this.#options
+    const { acquired, ended, asked } = this.#unpooled
+    return {
+      name,
+      closed: this.#closed,
+      memory: this.#memory.kind,
+      zeroing,
+      fence,
+      ...readStats(this.#kinds, memory, maxBytes),
+      waiting: this.#waiters.size,
+      poisoned: this.#poisoned,
+      unpooled: { acquired, released: ended, bytes: asked },
+      leaks: this.#leaks.places
+    }
+  }
+
+  close () {
+    if (this.#closed) return
+    this.#closed = true
+    this.#most = -1
+    this.#owner = {}
+    this.#dropAll('closed')
+    this.#final = this.stats()
+    this.#leaks.clear()
+    this.#shut()
+    this.#waiters.fail(poolClosed(this.name))
+  }
+
+  [DISPOSE] () {
+    this.close()
+  }
+}
+
+module.exports = { BufferPool }

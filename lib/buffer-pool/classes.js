@@ -1,0 +1,68 @@
+'use strict'
+
+// Size classes: four a doubling, as in jemalloc and Netty, so that at most a fifth of a chunk is not asked for.
+
+/** Chunks begin at multiples of this. */
+const QUANTUM = 16
+
+/** The least of the ladder's sizes that holds `size` bytes: (4, 5, 6 or 7) times a power of two. */
+const rung = size => {
+  if (size <= 4 * QUANTUM) return Math.ceil(size / QUANTUM) * QUANTUM
+  const step = 2 ** (29 - Math.clz32(size - 1))
+  return Math.ceil(size / step) * step
+}
+
+/** The sizes from that which holds `min` bytes to that which holds `max`. */
+const ladder = (min, max) => {
+  const sizes = []
+  for (let size = rung(min); ; size = rung(size + 1)) {
+    sizes.push(size)
+    if (size >= max) return sizes
+  }
+}
+
+// Sizes whose length in bits and next two bits are the same are looked up together.
+const bucketOf = last => {
+  const high = 31 - Math.clz32(last | 4)
+  return (high << 2) + ((last | 4) >>> (high - 2))
+}
+
+/** For each bucket the first class that can hold any of its sizes. The next from there that is large enough is it. */
+const buckets = sizes => {
+  const first = new Uint8Array(bucketOf(sizes[sizes.length - 1] - 1) + 1)
+  for (let bucket = 0, at = 0; bucket < first.length; bucket++) {
+    const high = (bucket >> 2) - 1
+    const least = high < 2 ? 1 : (4 + (bucket & 3)) * 2 ** (high - 2) + 1
+    while (at < sizes.length - 1 && sizes[at] < least) at++
+    first[bucket] = at
+  }
+  return first
+}
+
+/** What is counted of why chunks left the pool. */
+const noDrops = () => ({ full: 0, idle: 0, trim: 0, cap: 0, detached: 0, fence: 0, poison: 0, closed: 0 })
+
+/** The chunks of one size that a pool has: those that are free, and what there is to count. */
+class SizeClass {
+  constructor (size, index) {
+    this.size = size
+    this.index = index
+    /** Those that can be lent, the one used last at the end. @type {import('./slot').Slot[]} */
+    this.free = []
+    /** The fewest that were free since the last look. */
+    this.low = 0
+    this.acquired = 0
+    /** Released or lost. */
+    this.ended = 0
+    this.lost = 0
+    this.misses = 0
+    this.peak = 0
+    /** Bytes that were asked for, ever. */
+    this.asked = 0
+    this.dropped = noDrops()
+  }
+
+  get live () { return this.acquired - this.ended }
+}
+
+module.exports = { QUANTUM, SizeClass, bucketOf, buckets, ladder, noDrops, rung }

@@ -1,0 +1,237 @@
+'use strict'
+
+// Where the chunks of a pool come from: native memory, wrapped once a chunk; or, where a runtime refuses ArrayBuffers
+// over memory that is not its own (Electron), ArrayBuffers that it makes itself.
+//
+// Both do the same: `take` a chunk of a class, `retire` one for good, `fence` one so that stale views of it see nothing.
+// A chunk that is neither free nor lent any more because its Buffer was dropped is `lost`; it comes back by itself.
+
+const native = require('../native')
+const { invalidUse, outOfMemory } = require('../errors')
+const events = require('./events')
+
+const {
+  poolOpen, poolTake, poolRetire, poolMoved, poolPoison, poolVerify, poolWipe, poolTrim, poolStats, poolClose
+} = native
+
+/** What `take` answers instead of an ArrayBuffer. */
+const FULL = 0
+const NO_MEMORY = 1
+const REFUSED = 2
+
+const POISON = 0xdb
+
+const { transfer } = /** @type {any} */ (ArrayBuffer.prototype)
+const { structuredClone } = globalThis
+const { fill } = Uint8Array.prototype
+
+/**
+ * Moves the bytes to an ArrayBuffer that nobody else knows, which leaves those that are known with none. Undefined if they
+ * are not there any more or may not be moved.
+ *
+ * @param {ArrayBuffer} memory
+ * @returns {ArrayBuffer | undefined}
+ */
+const move = memory => {
+  try {
+    return transfer.call(memory)
+  } catch {
+    return undefined
+  }
+}
+
+// Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
+const handOver = transfer === undefined ? memory => memory : move
+
+// What poolStats writes before the classes, and for each.
+const HEAD = 10
+const EACH = 6
+
+class NativeMemory {
+  #handle
+  #id = new Float64Array(1)
+  #numbers
+
+  constructor ({ poolSize, maxBytes, secure, sizes }) {
+    this.#handle = poolOpen(Float64Array.of(poolSize, maxBytes, secure ? 1 : 0), Uint32Array.from(sizes))
+    if (this.#handle === 0) throw outOfMemory(NaN, 'a pool')
+    this.#numbers = new Float64Array(HEAD + EACH * sizes.length)
+  }
+
+  get kind () { return 'native' }
+  get handle () { return this.#handle }
+  /** That of the chunk that was taken last. */
+  get id () { return this.#id[0] }
+
+  take (kind) {
+    // The number of one that is lost may be given to another.
+    events.dispatch()
+    return poolTake(this.#handle, kind.index, this.#id)
+  }
+
+  /** `purge`: its pages are of no use soon. */
+  retire (slot, purge) {
+    poolRetire(this.#handle, slot.id, handOver(slot.memory), purge ? 1 : 0)
+  }
+
+  /** False: the chunk is gone instead. */
+  fence (slot) {
+    const moved = transfer === undefined ? undefined : move(slot.memory)
+    if (moved === undefined) {
+      this.retire(slot, false)
+      return false
+    }
+    slot.memory = moved
+    poolMoved(this.#handle, slot.id, moved)
+    return true
+  }
+
+  poison (slot) {
+    poolPoison(this.#handle, slot.id)
+  }
+
+  /** Where the poison has been written over, or -1. */
+  verify (slot) {
+    return poolVerify(this.#handle, slot.id)
+  }
+
+  /** Makes all zero in a way that no compiler leaves out. False: something was written beside the chunk. */
+  wipe (slot) {
+    return poolWipe(this.#handle, slot.id)
+  }
+
+  trim () {
+    return poolTrim(this.#handle)
+  }
+
+  stats () {
+    const numbers = this.#numbers
+    events.dispatch()
+    poolStats(this.#handle, numbers)
+    const [mapped, committed, out, pinned, lostBytes, locked, guarded, kept] = numbers
+    return {
+      mapped, committed, out, pinned, lostBytes, secure: { locked, guarded: guarded === 1, dumpExcluded: kept === 1 }
+    }
+  }
+
+  close () {
+    poolClose(this.#handle)
+  }
+}
+
+// ArrayBuffers of the runtime's own. What is not lost need not be looked after.
+const dropped = new FinalizationRegistry(({ memory, id, index, size }) => {
+  const source = memory.deref()
+  if (source !== undefined) source.lose(id, index, size)
+})
+
+class OwnMemory {
+  #most
+  #out = 0
+  #lostBytes = 0
+  #next = 0
+  #self = new WeakRef(this)
+  #tell
+
+  constructor ({ maxBytes }, tell) {
+    this.#most = maxBytes
+    this.#tell = tell
+  }
+
+  get kind () { return 'js' }
+  get id () { return this.#next }
+
+  take (kind) {
+    if (this.#out + kind.size > this.#most) return FULL
+    let memory
+    try {
+      memory = new ArrayBuffer(kind.size)
+    } catch {
+      return NO_MEMORY
+    }
+    this.#out += kind.size
+    this.#next += 1
+    this.#watch(memory, this.#next, kind)
+    return memory
+  }
+
+  #watch (memory, id, { index, size }) {
+    dropped.register(memory, { memory: this.#self, id, index, size }, memory)
+  }
+
+  lose (id, index, size) {
+    this.#out -= size
+    this.#lostBytes += size
+    this.#tell(id, index)
+  }
+
+  retire (slot) {
+    dropped.unregister(slot.memory)
+    this.#out -= slot.kind.size
+    // Stale views lose it as well.
+    if (slot.memory.byteLength > 0) OwnMemory.#move(slot.memory)
+  }
+
+  static #move (memory) {
+    if (transfer !== undefined) return move(memory)
+    try {
+      return structuredClone(memory, { transfer: [memory] })
+    } catch {
+      return undefined
+    }
+  }
+
+  fence (slot) {
+    dropped.unregister(slot.memory)
+    const moved = OwnMemory.#move(slot.memory)
+    if (moved === undefined) {
+      this.#out -= slot.kind.size
+      return false
+    }
+    slot.memory = moved
+    this.#watch(moved, slot.id, slot.kind)
+    return true
+  }
+
+  poison (slot) {
+    fill.call(new Uint8Array(slot.memory), POISON)
+  }
+
+  verify (slot) {
+    return new Uint8Array(slot.memory).findIndex(byte => byte !== POISON)
+  }
+
+  wipe (slot) {
+    fill.call(new Uint8Array(slot.memory), 0)
+    return true
+  }
+
+  trim () {
+    return 0
+  }
+
+  stats () {
+    return {
+      mapped: this.#out, committed: this.#out, out: this.#out, pinned: 0, lostBytes: this.#lostBytes, secure: null
+    }
+  }
+
+  close () {}
+}
+
+/**
+ * Memory for a pool. `tell` hears the number and the class of each chunk that was lost.
+ *
+ * @param {any} options
+ * @param {(id: number, index: number) => void} tell
+ */
+const openMemory = (options, tell) => {
+  if (options.own === true || process.env.HEAPWISE_POOL_MEMORY === 'js') {
+    if (options.secure) throw invalidUse('a secure pool needs ArrayBuffers over native memory, which are refused here')
+    return new OwnMemory(options, tell)
+  }
+  events.listen()
+  return new NativeMemory(options)
+}
+
+module.exports = { FULL, NO_MEMORY, REFUSED, openMemory }

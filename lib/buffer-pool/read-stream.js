@@ -1,0 +1,5 @@
+'use strict'
+
+const readStream = (pool, path, options) => { throw new Error('not yet') }
+
+module.exports = { readStream }

@@ -1,0 +1,110 @@
+'use strict'
+
+// The arguments of the methods that look like those of Buffer.
+
+const { isAnyArrayBuffer, isUint8Array } = require('node:util/types')
+const { constants } = require('node:buffer')
+const { invalidNumber, invalidType, outOfRange } = require('../errors')
+
+const MOST = constants.MAX_LENGTH
+
+/** A size in bytes of any Buffer that there can be. */
+const checkSize = size => {
+  if (!Number.isInteger(size) || size < 0 || size > MOST) {
+    throw invalidNumber("argument 'size'", `an integer of bytes from 0 to ${MOST}`, size)
+  }
+}
+
+/** The options of an acquisition, or undefined. */
+const checkOptions = options => {
+  if (options === undefined || options === null) return undefined
+  if (typeof options !== 'object') throw invalidType("argument 'options'", 'an object', options)
+  const { zero } = options
+  if (zero !== undefined && typeof zero !== 'boolean') throw invalidType("option 'zero'", 'a boolean', zero)
+  return options
+}
+
+const checkUsed = (used, length) => {
+  if (!Number.isInteger(used) || used < 0 || used > length) {
+    throw invalidNumber("argument 'usedBytes'", `an integer from 0 to the buffer's length of ${length}`, used)
+  }
+}
+
+const checkSignal = signal => {
+  if (typeof signal?.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
+    throw invalidType("option 'signal'", 'an AbortSignal', signal)
+  }
+}
+
+// What setTimeout takes.
+const LONGEST = 2 ** 31 - 1
+
+const checkTimeout = timeout => {
+  if (typeof timeout !== 'number' || !(timeout >= 0 && timeout <= LONGEST)) {
+    throw invalidNumber("option 'timeout'", `a number of milliseconds from 0 to ${LONGEST}`, timeout)
+  }
+}
+
+/** What is to be copied, as bytes. */
+const sourceOf = (value, offset, length) => {
+  if (typeof value === 'string') {
+    if (offset !== undefined && !Buffer.isEncoding(offset)) {
+      throw (typeof offset === 'string' ? outOfRange : invalidType)("argument 'encoding'", 'an encoding', offset)
+    }
+    return Buffer.from(value, offset)
+  }
+  if (isUint8Array(value)) return value
+  if (isAnyArrayBuffer(value)) return Buffer.from(value, offset, length)
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return Buffer.from(/** @type {any} */ (value))
+  throw invalidType("argument 'value'", 'a string, a Buffer, a TypedArray, an ArrayBuffer or an array of bytes', value)
+}
+
+/** The bytes in the parts of a list, each of which must have bytes. */
+const totalOf = list => {
+  if (!Array.isArray(list)) throw invalidType("argument 'list'", 'an array of Buffers', list)
+  let total = 0
+  for (const [at, part] of list.entries()) {
+    if (!isUint8Array(part)) throw invalidType(`argument 'list[${at}]'`, 'a Buffer or a Uint8Array', part)
+    total += part.length
+  }
+  return total
+}
+
+/** @typedef {import('../buffer-pool').BufferPool} BufferPool */
+
+/** As Buffer.alloc. @param {BufferPool} pool */
+const alloc = (pool, size, value, encoding) => {
+  const buffer = pool.acquire(size, { zero: true })
+  if (value === undefined || value === 0) return buffer
+  try {
+    return buffer.fill(value, encoding)
+  } catch (error) {
+    pool.release(buffer)
+    throw error
+  }
+}
+
+/** As Buffer.from, always a copy. @param {BufferPool} pool */
+const from = (pool, value, offset, length) => {
+  const source = sourceOf(value, offset, length)
+  const buffer = pool.acquire(source.length)
+  buffer.set(source)
+  return buffer
+}
+
+/** As Buffer.concat. @param {BufferPool} pool */
+const concat = (pool, list, totalLength) => {
+  const total = totalOf(list)
+  const wanted = totalLength ?? total
+  const buffer = pool.acquire(wanted)
+  let at = 0
+  for (const part of list) {
+    const fits = Math.min(part.length, wanted - at)
+    buffer.set(fits < part.length ? part.subarray(0, fits) : part, at)
+    at += fits
+  }
+  buffer.fill(0, at)
+  return buffer
+}
+
+module.exports = { alloc, checkOptions, checkSignal, checkSize, checkTimeout, checkUsed, concat, from }

@@ -1,0 +1,31 @@
+'use strict'
+
+// What a view keeps alive: its whole ArrayBuffer, however little of it is seen.
+
+const { isAnyArrayBuffer } = require('node:util/types')
+const { invalidType } = require('../errors')
+
+const { allocUnsafeSlow, from } = Buffer
+
+const bytesOf = view => {
+  if (ArrayBuffer.isView(view)) return from(view.buffer, view.byteOffset, view.byteLength)
+  throw invalidType("argument 'view'", 'a Buffer, a TypedArray or a DataView', view)
+}
+
+/** The bytes that stay in memory as long as `view` does. */
+const retainedBytes = view => {
+  if (isAnyArrayBuffer(view)) return view.byteLength
+  if (ArrayBuffer.isView(view)) return view.buffer.byteLength
+  throw invalidType("argument 'view'", 'a Buffer, a TypedArray, a DataView or an ArrayBuffer', view)
+}
+
+/** The bytes of `view` in memory of their own; `view` itself if it keeps nothing else alive. */
+const compact = view => {
+  const bytes = bytesOf(view)
+  if (bytes.length === view.buffer.byteLength) return Buffer.isBuffer(view) ? view : bytes
+  const copy = allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
+
+module.exports = { compact, retainedBytes }

@@ -1,0 +1,73 @@
+'use strict'
+
+// Who waits for memory, first come first served.
+
+const { setTimeout, clearTimeout } = globalThis
+
+class Waiters {
+  #queue = new Set()
+
+  get size () { return this.#queue.size }
+
+  /**
+   * A promise for what `serve` answers, which is asked again whenever there may be memory, until it is not undefined.
+   *
+   * @param {() => Buffer | undefined} serve
+   * @param {{ signal?: AbortSignal, timeout?: number, late: () => Error }} limits
+   * @returns {Promise<Buffer>}
+   */
+  wait (serve, { signal, timeout, late }) {
+    return new Promise((resolve, reject) => {
+      let timer
+      const end = () => {
+        this.#queue.delete(waiter)
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+      }
+      const give = buffer => {
+        end()
+        resolve(buffer)
+      }
+      const fail = error => {
+        end()
+        reject(error)
+      }
+      const waiter = { serve, give, fail }
+      const abort = () => {
+        fail(signal.reason)
+        // Whoever is behind may want less.
+        this.serve()
+      }
+      this.#queue.add(waiter)
+      signal?.addEventListener('abort', abort, { once: true })
+      if (timeout !== undefined) {
+        timer = setTimeout(() => {
+          fail(late())
+          this.serve()
+        }, timeout)
+        timer.unref()
+      }
+    })
+  }
+
+  /** Serves those who can be served, without passing anybody over. */
+  serve () {
+    for (const waiter of this.#queue) {
+      let buffer
+      try {
+        buffer = waiter.serve()
+      } catch (error) {
+        waiter.fail(error)
+        continue
+      }
+      if (buffer === undefined) return
+      waiter.give(buffer)
+    }
+  }
+
+  fail (error) {
+    for (const waiter of this.#queue) waiter.fail(error)
+  }
+}
+
+module.exports = { Waiters }
