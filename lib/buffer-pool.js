@@ -125,7 +125,10 @@ class BufferPool {
 
   #open (read) {
     const held = new WeakRef(this)
-    const tell = (id, index) => held.deref()?.#lose(id, index)
+    const tell = (id, index) => {
+      const pool = held.deref()
+      if (pool !== undefined) pool.#lose(id, index)
+    }
     this.#memory = openMemory(read, tell)
     if (this.#memory.kind === 'native') events.follow(this.#memory.handle, tell)
     abandoned.register(this, { memory: this.#memory, timer: this.#timer }, this)

@@ -3,7 +3,7 @@
 // Where the chunks of a pool come from: native memory, wrapped once a chunk; or, where a runtime refuses ArrayBuffers
 // over memory that is not its own (Electron), ArrayBuffers that it makes itself.
 //
-// Both do the same: `take` a chunk of a class, `retire` one for good, `fence` one so that stale views of it see nothing.
+// Both do the same: `take` a chunk of a class, `retire` one for good, `fence` one so that stale views see nothing.
 // A chunk that is neither free nor lent any more because its Buffer was dropped is `lost`; it comes back by itself.
 
 const native = require('../native')
@@ -26,8 +26,7 @@ const { structuredClone } = globalThis
 const { fill } = Uint8Array.prototype
 
 /**
- * Moves the bytes to an ArrayBuffer that nobody else knows, which leaves those that are known with none. Undefined if they
- * are not there any more or may not be moved.
+ * Moves the bytes to an ArrayBuffer that nobody else knows. Undefined if they are not there any more or may not be moved.
  *
  * @param {ArrayBuffer} memory
  * @returns {ArrayBuffer | undefined}

@@ -3,8 +3,8 @@
 // What a pool knows of a chunk, and how a Buffer leads to it.
 //
 // A Buffer carries its slot in a private field that is put on it from outside: nobody can see, copy or forge it, and it
-// stays what it is for `deepStrictEqual`, `inspect` and `structuredClone`. While a chunk is lent, only its Buffer leads to
-// the slot: if the Buffer is dropped, both are collected with it.
+// stays what it is for `deepStrictEqual`, `inspect` and `structuredClone`. While a chunk is lent, only its Buffer leads
+// to the slot: if the Buffer is dropped, both are collected with it.
 
 /** One chunk in the hands of JavaScript. */
 class Slot {
