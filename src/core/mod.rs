@@ -2,4 +2,5 @@
 
 pub mod cache;
 pub mod offheap;
+pub mod pool;
 pub mod sync;
