@@ -579,11 +579,11 @@ class BufferPool {
     this.#closed = true
     this.#most = -1
     this.#owner = {}
+    this.#waiters.fail(poolClosed(this.name))
     this.#dropAll('closed')
     this.#final = this.stats()
     this.#leaks.clear()
     this.#shut()
-    this.#waiters.fail(poolClosed(this.name))
   }
 
   [DISPOSE] () {

@@ -47,7 +47,7 @@ class SizeClass {
   constructor (size, index) {
     this.size = size
     this.index = index
-    /** Those that can be lent, the one used last at the end. @type {import('./slot').Slot[]} */
+    /** Those that can be lent, the one used last at the end. @type {any[]} */
     this.free = []
     /** The fewest that were free since the last look. */
     this.low = 0

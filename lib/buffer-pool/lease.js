@@ -13,11 +13,11 @@ class Lease {
   #turn
   #size
 
-  /** @param {import('../buffer-pool').BufferPool} pool @param {Buffer} buffer */
+  /** @param {any} pool @param {Buffer} buffer */
   constructor (pool, buffer) {
     this.#pool = pool
     this.#buffer = buffer
-    this.#slot = /** @type {import('./slot').Slot} */ (slotOf(buffer))
+    this.#slot = slotOf(buffer)
     this.#turn = this.#slot.turns
     this.#size = buffer.length
   }

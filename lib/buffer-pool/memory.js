@@ -26,7 +26,7 @@ const { structuredClone } = globalThis
 const { fill } = Uint8Array.prototype
 
 /**
- * Moves the bytes to an ArrayBuffer that nobody else knows. Undefined if they are not there any more or may not be moved.
+ * Moves the bytes to an ArrayBuffer that nobody else knows. Undefined if they are gone, or may not be moved.
  *
  * @param {ArrayBuffer} memory
  * @returns {ArrayBuffer | undefined}
@@ -42,9 +42,8 @@ const move = memory => {
 // Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
 const handOver = transfer === undefined ? memory => memory : move
 
-// What poolStats writes before the classes, and for each.
-const HEAD = 10
-const EACH = 6
+// What poolStats writes.
+const NUMBERS = 8
 
 class NativeMemory {
   #handle
@@ -54,7 +53,7 @@ class NativeMemory {
   constructor ({ poolSize, maxBytes, secure, sizes }) {
     this.#handle = poolOpen(Float64Array.of(poolSize, maxBytes, secure ? 1 : 0), Uint32Array.from(sizes))
     if (this.#handle === 0) throw outOfMemory(NaN, 'a pool')
-    this.#numbers = new Float64Array(HEAD + EACH * sizes.length)
+    this.#numbers = new Float64Array(NUMBERS)
   }
 
   get kind () { return 'native' }

@@ -70,9 +70,7 @@ const totalOf = list => {
   return total
 }
 
-/** @typedef {import('../buffer-pool').BufferPool} BufferPool */
-
-/** As Buffer.alloc. @param {BufferPool} pool */
+/** As Buffer.alloc. @param {any} pool */
 const alloc = (pool, size, value, encoding) => {
   const buffer = pool.acquire(size, { zero: true })
   if (value === undefined || value === 0) return buffer
@@ -84,7 +82,7 @@ const alloc = (pool, size, value, encoding) => {
   }
 }
 
-/** As Buffer.from, always a copy. @param {BufferPool} pool */
+/** As Buffer.from, always a copy. @param {any} pool */
 const from = (pool, value, offset, length) => {
   const source = sourceOf(value, offset, length)
   const buffer = pool.acquire(source.length)
@@ -92,7 +90,7 @@ const from = (pool, value, offset, length) => {
   return buffer
 }
 
-/** As Buffer.concat. @param {BufferPool} pool */
+/** As Buffer.concat. @param {any} pool */
 const concat = (pool, list, totalLength) => {
   const total = totalOf(list)
   const wanted = totalLength ?? total

@@ -10,7 +10,7 @@
 class Slot {
   /**
    * @param {object} owner
-   * @param {import('./classes').SizeClass} kind
+   * @param {any} kind
    * @param {number} id
    * @param {ArrayBuffer | undefined} memory
    */

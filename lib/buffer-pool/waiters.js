@@ -19,7 +19,9 @@ class Waiters {
   wait (serve, { signal, timeout, late }) {
     return new Promise((resolve, reject) => {
       let timer
+      let over = false
       const end = () => {
+        over = true
         this.#queue.delete(waiter)
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
@@ -38,8 +40,10 @@ class Waiters {
         // Whoever is behind may want less.
         this.serve()
       }
-      this.#queue.add(waiter)
+      // First what is a stranger's, which may throw, or call back at once.
       signal?.addEventListener('abort', abort, { once: true })
+      if (over) return
+      this.#queue.add(waiter)
       if (timeout !== undefined) {
         timer = setTimeout(() => {
           fail(late())
