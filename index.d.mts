@@ -1,2 +1,2 @@
-export { BoundedMap, LRUCache, OffHeapCache } from './index.js'
+export { BoundedMap, BufferPool, LRUCache, OffHeapCache, compact, retainedBytes } from './index.js'
 export type { DisposeTask, HeapwiseError, HeapwiseErrorCode, Perf } from './index.js'

@@ -1,6 +1,7 @@
 // Types of heapwise, written by hand. Each member says what it does, its units, its default and what it throws.
 
 export { BoundedMap } from './lib/bounded-map.js'
+export { BufferPool, compact, retainedBytes } from './lib/buffer-pool.js'
 export { LRUCache } from './lib/lru-cache.js'
 export type { DisposeTask, Perf } from './lib/lru-cache.js'
 export { OffHeapCache } from './lib/off-heap-cache.js'
@@ -9,8 +10,10 @@ export { OffHeapCache } from './lib/off-heap-cache.js'
 export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_CLOSED'
   | 'ERR_HEAPWISE_CODEC_MISSING'
+  | 'ERR_HEAPWISE_DOUBLE_RELEASE'
   | 'ERR_HEAPWISE_ENTRY_TOO_LARGE'
   | 'ERR_HEAPWISE_FETCH_UNDEFINED'
+  | 'ERR_HEAPWISE_FOREIGN_BUFFER'
   | 'ERR_HEAPWISE_INTERNAL'
   | 'ERR_HEAPWISE_INVALID_ARG_TYPE'
   | 'ERR_HEAPWISE_INVALID_ARG_VALUE'
@@ -20,11 +23,14 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_NOT_DECODABLE'
   | 'ERR_HEAPWISE_NOT_ENCODABLE'
   | 'ERR_HEAPWISE_OUT_OF_MEMORY'
+  | 'ERR_HEAPWISE_POOL_FULL'
+  | 'ERR_HEAPWISE_RELEASED'
   | 'ERR_HEAPWISE_SNAPSHOT_DAMAGED'
   | 'ERR_HEAPWISE_SNAPSHOT_IO'
   | 'ERR_HEAPWISE_SNAPSHOT_VERSION'
   | 'ERR_HEAPWISE_STORE_MISMATCH'
   | 'ERR_HEAPWISE_TARGET_TOO_SMALL'
+  | 'ERR_HEAPWISE_TIMEOUT'
   | 'ERR_HEAPWISE_UNKNOWN_OPTION'
 
 /** An error thrown by heapwise: a `TypeError`, `RangeError` or `Error` with a `code`. */

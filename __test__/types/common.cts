@@ -11,3 +11,7 @@ export import LRUCache = heapwise.LRUCache
 
 const shared: heapwise.OffHeapCache<string, number> = new heapwise.OffHeapCache({ name: 'common' })
 expectType<number | undefined>()(shared.get('a'))
+
+const pool: heapwise.BufferPool = new heapwise.BufferPool({ name: 'common' } satisfies heapwise.BufferPool.Options)
+expectType<heapwise.BufferPool.Lease>()(pool.lease(5))
+expectType<number>()(heapwise.retainedBytes(heapwise.compact(pool.acquire(5))))

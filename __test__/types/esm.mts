@@ -1,7 +1,8 @@
 // By import, from an ES module, the types are the same.
 import * as heapwise from 'heapwise'
 import {
-  BoundedMap, LRUCache, OffHeapCache, type DisposeTask, type HeapwiseError, type HeapwiseErrorCode, type Perf
+  BoundedMap, BufferPool, LRUCache, OffHeapCache, compact, retainedBytes, type DisposeTask, type HeapwiseError,
+  type HeapwiseErrorCode, type Perf
 } from 'heapwise'
 import type { LRUCache as Required } from './common.cjs'
 import { expectTrue, expectType, type Equal } from './expect.js'
@@ -13,6 +14,7 @@ const options: LRUCache.Options<string, number> = { max: 1 }
 const map: Map<string, number> = new BoundedMap<string, number>([['a', 1]], { max: 10 })
 const clock: Perf = performance
 expectType<number | undefined>()(new OffHeapCache<string, number>({ name: 'esm' } satisfies OffHeapCache.Options).get('a'))
+expectType<number>()(retainedBytes(compact(new BufferPool({ name: 'esm' } satisfies BufferPool.Options).acquire(5))))
 
 expectTrue<[
   Equal<LRUCache<string, number>, Required<string, number>>,

@@ -77,6 +77,60 @@ test('stats() of OffHeapCache has the fields that are declared, and no others', 
   for (const shard of shards) expect(declared).toEqual(Object.keys(shard))
 })
 
+test('BufferPool has the members that are declared, and no others', () => {
+  const declared = membersOf('lib/buffer-pool.d.ts', 'export declare class BufferPool')
+  const pool = new heapwise.BufferPool()
+  expect(declared.length).toBeGreaterThan(15)
+  expect(declared).toEqual(runtimeMembersOf(heapwise.BufferPool, pool))
+  pool.close()
+})
+
+test('a lease of BufferPool has the members that are declared, and no others', () => {
+  const [, body] = /interface Lease \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/buffer-pool.d.ts'))
+  const declared = [...body.matchAll(/^ {4}(?:readonly )?(\[[\w.]+\]|\w+)(?::| \()/gm)].map(([, name]) => name)
+  const pool = new heapwise.BufferPool()
+  const lease = pool.lease(1)
+  expect(declared.sort()).toEqual(runtimeMembersOf(lease.constructor, lease))
+  pool.close()
+})
+
+/** The fields of an interface in lib/buffer-pool.d.ts, those that it takes from another among them. */
+function fieldsOf (name) {
+  const [, base, left, body] =
+    new RegExp(`interface ${name} (?:extends Omit<(\\w+), (.+)> )?\\{\\n([\\s\\S]*?)\\n {2}\\}`)
+      .exec(read('lib/buffer-pool.d.ts'))
+  const own = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, field]) => field)
+  const inherited = base === undefined ? [] : fieldsOf(base).filter(field => !left.includes(`'${field}'`))
+  return [...own, ...inherited].sort()
+}
+
+test.each([undefined, { secure: true }])('stats() of a BufferPool %j has the fields that are declared', options => {
+  const pool = new heapwise.BufferPool(options)
+  const stats = pool.stats()
+  pool.close()
+  const keysOf = value => Object.keys(value).sort()
+  expect(fieldsOf('Stats').length).toBeGreaterThan(15)
+  expect(fieldsOf('Stats')).toEqual(keysOf(stats))
+  expect(fieldsOf('Drops')).toEqual(keysOf(stats.dropped))
+  expect(fieldsOf('ByteStats')).toEqual(keysOf(stats.bytes))
+  expect(fieldsOf('UnpooledStats')).toEqual(keysOf(stats.unpooled))
+  for (const each of stats.classes) expect(fieldsOf('ClassStats')).toEqual(keysOf(each))
+  expect(stats.secure === null ? options : { secure: true }).toEqual(options)
+  if (stats.secure !== null) expect(fieldsOf('SecureStats')).toEqual(keysOf(stats.secure))
+})
+
+test('reports of a BufferPool have the fields that are declared', async () => {
+  const reports = []
+  const pool = new heapwise.BufferPool({ poison: true, onMisuse: report => reports.push(report) })
+  const buf = pool.acquire(10)
+  pool.release(buf)
+  buf[0] = 1
+  pool.acquire(10)
+  await undefined
+  pool.close()
+  expect(reports.map(report => Object.keys(report).sort())).toEqual([fieldsOf('WriteAfterRelease')])
+})
+
 test('stats() has the fields that are declared, and no others', () => {
   const [, body] = /interface Stats \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/lru-cache.d.ts'))
   const declared = [...body.matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name)
@@ -86,9 +140,10 @@ test('stats() has the fields that are declared, and no others', () => {
 test.each([
   ['lib/lru-cache.d.ts', 'lib/cache/options.js', 'KNOWN'],
   ['lib/bounded-map.d.ts', 'lib/bounded-map.js', 'NAMES'],
-  ['lib/off-heap-cache.d.ts', 'lib/off-heap/options.js', 'KNOWN']
+  ['lib/off-heap-cache.d.ts', 'lib/off-heap/options.js', 'KNOWN'],
+  ['lib/buffer-pool.d.ts', 'lib/buffer-pool/options.js', 'KNOWN']
 ])('%s: each option that the constructor knows is declared, and no other', (declaration, source, constant) => {
-  const [, body] = /interface OptionsBase<.*\{\n([\s\S]*?)\n {2}\}/.exec(read(declaration))
+  const [, body] = /interface Options(?:Base<.*)? ?\{\n([\s\S]*?)\n {2}\}/.exec(read(declaration))
   const declared = [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, name]) => name)
   const [, list] = new RegExp(`const ${constant} = \\[([^\\]]*)\\]`).exec(read(source))
   const known = list.match(/\w+/g)
