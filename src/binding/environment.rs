@@ -3,18 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::offheap::Local;
+use super::pool::Pools;
 
 /// The state of one environment.
 #[derive(Debug)]
 pub struct Environment {
     /// The off-heap stores that this environment has open.
     pub offheap: Local,
+    /// The buffer pools that this environment has open.
+    pub pools: Pools,
 }
 
 impl Environment {
     /// That of an environment that is being set up.
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { offheap: Local::new(NEXT.fetch_add(1, Ordering::Relaxed)) }
+        Self { offheap: Local::new(NEXT.fetch_add(1, Ordering::Relaxed)), pools: Pools::default() }
     }
 }

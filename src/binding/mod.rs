@@ -3,6 +3,7 @@
 mod cache;
 mod environment;
 mod offheap;
+mod pool;
 mod raw;
 
 use napi::bindgen_prelude::*;
@@ -14,5 +15,6 @@ pub fn init(mut exports: Object, env: Env) -> Result<()> {
     raw::keep_panics_quiet();
     let exports = raw::Exports::new(&env, &mut exports, environment::Environment::new())?;
     cache::register(&exports)?;
-    offheap::register(&exports)
+    offheap::register(&exports)?;
+    pool::register(&exports)
 }

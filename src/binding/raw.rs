@@ -7,6 +7,7 @@
 //! and no JavaScript runs in between; one `catch_unwind` each.
 
 mod exports;
+mod lend;
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -21,6 +22,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use once_cell::sync::OnceCell;
 
 pub use self::exports::Exports;
+pub use self::lend::Lender;
 use super::environment::Environment;
 
 /// What a callback body answers when it cannot do its work. It becomes an `Error` with code `ERR_HEAPWISE_INTERNAL`:
