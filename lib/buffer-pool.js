@@ -21,14 +21,19 @@ const {
   doubleRelease, foreignBuffer, invalidUse, outOfMemory, outOfRange, poolClosed, poolFull, waitedTooLong
 } = require('./errors')
 
+const getterOf = (object, name) => Object.getOwnPropertyDescriptor(object, name).get
+
 // Captured, so that nobody who replaces them later changes what zeroing means.
 const { alloc, allocUnsafeSlow, from } = Buffer
 const { fill } = Uint8Array.prototype
 const { fill: fillLarge } = Buffer.prototype
+// What an object says of itself may be what somebody has put on it.
+const lengthOf = getterOf(Object.getPrototypeOf(Uint8Array.prototype), 'length')
+const bytesIn = getterOf(ArrayBuffer.prototype, 'byteLength')
 // Buffer's fill begins slower and runs faster.
 const LARGE = 2048
 
-const { setInterval, clearInterval } = globalThis
+const { setInterval, clearInterval, structuredClone } = globalThis
 
 const DEFAULT_READ = 65536
 
@@ -90,7 +95,7 @@ class BufferPool {
   #options
   #memory
   #leaks
-  #waiters = new Waiters()
+  #waiters = new Waiters(() => this.#mindWaiters())
   #unpooled = new SizeClass(0, -1)
   #closed = false
   #poisoned = 0
@@ -154,7 +159,7 @@ class BufferPool {
       if (slot !== undefined) {
         this.#freeBytes -= kind.size
         const buffer = slot.buffer
-        if (buffer !== undefined && buffer.length === size) {
+        if (buffer !== undefined && lengthOf.call(buffer) === size) {
           this.#lend(slot, kind, size)
           return buffer
         }
@@ -225,12 +230,12 @@ class BufferPool {
 
   /** The Buffer of a chunk as the policy wants it; undefined if the chunk is of no use and has been dropped. */
   #prepare (slot, kind, size, zeroed) {
-    if (slot.memory.byteLength === 0) return this.#drop(slot, kind, 'detached', false)
+    if (bytesIn.call(slot.memory) === 0) return this.#drop(slot, kind, 'detached', false)
     if ((this.#unusual & VERIFY) !== 0 && slot.turns !== 0 && !this.#verified(slot, kind)) {
       return this.#drop(slot, kind, 'poison', false)
     }
     let buffer = slot.buffer
-    if (buffer === undefined || buffer.length !== size) {
+    if (buffer === undefined || lengthOf.call(buffer) !== size) {
       buffer = from(slot.memory, 0, size)
       stamp(buffer, slot)
       slot.buffer = buffer
@@ -254,10 +259,7 @@ class BufferPool {
   }
 
   #wholeOf (slot, kind) {
-    if (slot.whole === undefined || slot.whole.length === 0) {
-      const buffer = slot.buffer
-      slot.whole = buffer !== undefined && buffer.length === kind.size ? buffer : from(slot.memory, 0, kind.size)
-    }
+    slot.whole ??= from(slot.memory, 0, kind.size)
     return slot.whole
   }
 
@@ -284,15 +286,17 @@ class BufferPool {
     return this.#make(kind)
   }
 
-  /** Gives up a free chunk of another class, of the one that has most. */
+  /** Gives up a free chunk of another class, of the one that has most. False if all of them together are too little. */
   #makeRoom (kind) {
     let most
     let bytes = 0
+    let live = 0
     for (const other of this.#kinds) {
       const free = other === kind ? 0 : other.free.length * other.size
       if (free > bytes) [most, bytes] = [other, free]
+      live += other.live * other.size
     }
-    if (most === undefined) return false
+    if (most === undefined || live + kind.size > this.#options.maxBytes) return false
     this.#dropFree(most, 1, 'cap')
     return true
   }
@@ -309,7 +313,6 @@ class BufferPool {
   /** @returns {undefined} */
   #drop (slot, kind, reason, purge) {
     kind.dropped[reason] += 1
-    slot.owner = undefined
     this.#memory.retire(slot, purge)
     return undefined
   }
@@ -342,7 +345,7 @@ class BufferPool {
     const { zero: zeroed = undefined, signal, timeout } = /** @type {any} */ (shapes.checkOptions(options) ?? {})
     if (signal !== undefined) shapes.checkSignal(signal)
     if (timeout !== undefined) shapes.checkTimeout(timeout)
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw signal.reason
     if (this.#options.onFull !== 'wait' || size === 0) return this.acquire(size, { zero: zeroed })
     shapes.checkSize(size)
     if (this.#closed) throw poolClosed(this.name)
@@ -352,9 +355,13 @@ class BufferPool {
     const buffer = this.#grant(kind, size, zeroed)
     if (buffer !== undefined) return buffer
     const late = () => waitedTooLong(this.name, size, timeout)
-    const waiting = this.#waiters.wait(() => this.#take(kind, size, zeroed), { signal, timeout, late })
-    this.#mindWaiters()
-    return waiting.finally(() => this.#mindWaiters())
+    const asker = this.#leaks.here()
+    const serve = () => {
+      const served = this.#take(kind, size, zeroed)
+      if (served !== undefined && asker !== undefined) this.#leaks.blame(slotOf(served), asker)
+      return served
+    }
+    return this.#waiters.wait(serve, { signal, timeout, late })
   }
 
   #mindWaiters () {
@@ -363,17 +370,12 @@ class BufferPool {
     this.#unusualEnd = waiting ? this.#unusualEnd | SERVE : this.#unusualEnd & ~SERVE
   }
 
-  #serve () {
-    this.#waiters.serve()
-    this.#mindWaiters()
-  }
-
   // ---- taking back
 
   release (buf, usedBytes = undefined) {
     const slot = this.#lent(buf)
     const kind = slot.kind
-    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || buf.length === 0) {
+    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || lengthOf.call(buf) === 0) {
       this.#releaseOddly(slot, kind, usedBytes)
       return
     }
@@ -409,13 +411,13 @@ class BufferPool {
   }
 
   #releaseOddly (slot, kind, usedBytes) {
-    const length = slot.buffer.length
+    const length = lengthOf.call(slot.buffer)
     if (usedBytes !== undefined) shapes.checkUsed(usedBytes, length)
     if (slot.id < 0) return this.#releaseUnpooled(slot)
     this.#end(slot, kind)
     if (length === 0) this.#drop(slot, kind, 'detached', false)
     else this.#settle(slot, kind, usedBytes)
-    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
   }
 
   #settle (slot, kind, usedBytes) {
@@ -454,7 +456,6 @@ class BufferPool {
     }
     slot.buffer = slot.whole = undefined
     if (this.#memory.fence(slot)) return true
-    slot.owner = undefined
     kind.dropped.fence += 1
     return false
   }
@@ -462,13 +463,13 @@ class BufferPool {
   #releaseUnpooled (slot) {
     slot.turns += 1
     this.#unpooled.ended += 1
-    if (this.#zeroes && slot.buffer.length > 0) zero(slot.buffer, slot.buffer.length)
+    const length = lengthOf.call(slot.buffer)
+    if (this.#zeroes && length > 0) zero(slot.buffer, length)
   }
 
   #refusal (buf, slot) {
-    if (this.#closed && (slot === undefined || slot.owner !== this.#owner)) return poolClosed(this.name)
-    const foreign = slot === undefined || (slot.owner !== this.#owner && slot.owner !== undefined)
-    if (foreign) return foreignBuffer(this.name, buf)
+    if (this.#closed) return poolClosed(this.name)
+    if (slot === undefined || slot.owner !== this.#owner) return foreignBuffer(this.name, buf)
     return doubleRelease(this.name, slot.freedAt)
   }
 
@@ -478,7 +479,7 @@ class BufferPool {
     kind.ended += 1
     kind.lost += 1
     this.#leaks.lose(id)
-    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
   }
 
   // ---- shapes of use
@@ -506,7 +507,7 @@ class BufferPool {
   detach (buf) {
     if (this.#options.secure) throw invalidUse('a secure pool gives nothing away: detach() copies to other memory')
     this.#lent(buf)
-    const copy = allocUnsafeSlow(buf.length)
+    const copy = allocUnsafeSlow(lengthOf.call(buf))
     copy.set(buf)
     this.release(buf)
     return copy
@@ -533,7 +534,7 @@ class BufferPool {
       any ||= kind.low > 0 || kind.live > 0
     }
     this.#memory.trim()
-    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
     return any
   }
 
@@ -550,12 +551,12 @@ class BufferPool {
     if (this.#closed) throw poolClosed(this.name)
     const bytes = this.#dropAll('trim')
     this.#memory.trim()
-    if ((this.#unusualEnd & SERVE) !== 0) this.#serve()
+    if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
     return bytes
   }
 
   stats () {
-    if (this.#final !== undefined) return this.#final
+    if (this.#final !== undefined) return structuredClone(this.#final)
     // Tells what is lost first.
     const memory = this.#memory.stats()
     const { name, zeroing, fence, maxBytes } = this.#options
@@ -567,6 +568,7 @@ class BufferPool {
       zeroing,
       fence,
       ...readStats(this.#kinds, memory, maxBytes),
+      secure: this.#options.secure ? memory.secure : null,
       waiting: this.#waiters.size,
       poisoned: this.#poisoned,
       unpooled: { acquired, released: ended, bytes: asked },

@@ -100,7 +100,7 @@ const poolClosed = name => coded(Error, 'ERR_HEAPWISE_CLOSED', `the BufferPool '
 
 /** A Buffer that the pool did not lend. */
 const foreignBuffer = (name, value) => coded(TypeError, 'ERR_HEAPWISE_FOREIGN_BUFFER',
-  `argument 'buf' must be a Buffer that the BufferPool '${name}' has lent, itself and not a view of it, got ${show(value)}`)
+  `argument 'buf' must be a Buffer that the BufferPool '${name}' has lent, itself and not a view of it, got ${attempt(show, value)}`)
 
 /** A Buffer that has been released already. `place`: where, if that is known. */
 const doubleRelease = (name, place) => coded(Error, 'ERR_HEAPWISE_DOUBLE_RELEASE',

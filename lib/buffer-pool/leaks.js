@@ -18,24 +18,29 @@ const SELDOM = 1024
 const PATIENCE = 128
 const NEVER = 2 ** 30
 
-const FRAMES = { off: 0, simple: 8, advanced: 24, paranoid: 24 }
+const FRAMES = { off: 0, simple: 1, advanced: 16, paranoid: 16 }
+// No way through this package is longer.
+const OWN_FRAMES = 16
 
 /** The frames of the caller's, outside of this package: one a line, the nearest first. */
 const stackOf = frames => {
-  const limit = Error.stackTraceLimit
-  const holder = { stack: '' }
+  const { stackTraceLimit, prepareStackTrace } = Error
+  const holder = { stack: /** @type {any} */ ([]) }
   try {
-    Error.stackTraceLimit = frames
+    Error.stackTraceLimit = frames + OWN_FRAMES
+    // To have the frames rather than a text of all of them, which takes longer.
+    Error.prepareStackTrace = (_, sites) => sites
     Error.captureStackTrace(holder, stackOf)
-    // At once: what is not text yet keeps the functions and receivers alive, the Buffer perhaps among them.
-    const lines = String(holder.stack).split('\n').filter(line => /^\s+at /.test(line))
-    const outside = lines.findIndex(line => !line.includes(HERE))
-    return outside < 0 ? [] : lines.slice(outside).map(line => line.trim())
+    const sites = holder.stack
+    const outside = sites.findIndex(site => !site.getFileName()?.startsWith(HERE))
+    // As text at once: a frame keeps its function and receiver alive, the Buffer perhaps among what these hold.
+    return outside < 0 ? [] : sites.slice(outside, outside + frames).map(site => `at ${site}`)
   } catch {
-    // Somebody's Error.prepareStackTrace.
+    // Somebody has made Error what it must not be.
     return []
   } finally {
-    Error.stackTraceLimit = limit
+    Error.stackTraceLimit = stackTraceLimit
+    Error.prepareStackTrace = prepareStackTrace
   }
 }
 
@@ -87,16 +92,22 @@ class Leaks {
     this.#traces.set(slot.id, { stack: stackOf(this.#frames), size: slot.kind.size, length })
   }
 
+  /** The frames of who calls now, to be given to `blame` later. */
+  here () {
+    return this.#level === 'off' ? undefined : stackOf(this.#frames)
+  }
+
+  /** If the place that acquired is kept, it is the one that waited for it. */
+  blame (slot, stack) {
+    const trace = this.#traces.get(slot.id)
+    if (trace !== undefined) trace.stack = stack
+  }
+
   /** The chunk is released. */
   untrace (slot) {
     slot.traced = false
     this.#traces.delete(slot.id)
     if (this.#level !== 'simple') slot.freedAt = stackOf(this.#frames)[0]
-  }
-
-  /** Where a chunk was acquired, if that is kept. */
-  placeOf (slot) {
-    return this.#traces.get(slot.id)?.stack[0]
   }
 
   /** A chunk is lost. The first time at each place it is told. */

@@ -2,16 +2,18 @@
 
 // The arguments of the methods that look like those of Buffer.
 
-const { isAnyArrayBuffer, isUint8Array } = require('node:util/types')
+const { isAnyArrayBuffer, isDataView, isUint8Array } = require('node:util/types')
 const { constants } = require('node:buffer')
 const { invalidNumber, invalidType, outOfRange } = require('../errors')
 
 const MOST = constants.MAX_LENGTH
 
+const { fill } = Buffer.prototype
+
 /** A size in bytes of any Buffer that there can be. */
-const checkSize = size => {
+const checkSize = (size, name = 'size') => {
   if (!Number.isInteger(size) || size < 0 || size > MOST) {
-    throw invalidNumber("argument 'size'", `an integer of bytes from 0 to ${MOST}`, size)
+    throw invalidNumber(`argument '${name}'`, `an integer of bytes from 0 to ${MOST}`, size)
   }
 }
 
@@ -45,6 +47,19 @@ const checkTimeout = timeout => {
   }
 }
 
+/** So many bytes of an ArrayBuffer from there on. */
+const partOf = (memory, offset = 0, length = undefined) => {
+  const { byteLength } = memory
+  if (!Number.isInteger(offset) || offset < 0 || offset > byteLength) {
+    throw invalidNumber("argument 'byteOffset'", `an integer from 0 to ${byteLength}`, offset)
+  }
+  const most = byteLength - offset
+  if (length !== undefined && !(Number.isInteger(length) && length >= 0 && length <= most)) {
+    throw invalidNumber("argument 'length'", `an integer from 0 to ${most}`, length)
+  }
+  return Buffer.from(memory, offset, length)
+}
+
 /** What is to be copied, as bytes. */
 const sourceOf = (value, offset, length) => {
   if (typeof value === 'string') {
@@ -54,7 +69,8 @@ const sourceOf = (value, offset, length) => {
     return Buffer.from(value, offset)
   }
   if (isUint8Array(value)) return value
-  if (isAnyArrayBuffer(value)) return Buffer.from(value, offset, length)
+  if (isAnyArrayBuffer(value)) return partOf(value, offset, length)
+  if (isDataView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   if (Array.isArray(value) || ArrayBuffer.isView(value)) return Buffer.from(/** @type {any} */ (value))
   throw invalidType("argument 'value'", 'a string, a Buffer, a TypedArray, an ArrayBuffer or an array of bytes', value)
 }
@@ -70,16 +86,27 @@ const totalOf = list => {
   return total
 }
 
+/** What a Buffer can be filled with: it is tried before there is one to be filled. */
+const patternOf = (value, encoding) => {
+  const takes = 'a string, a Buffer, a Uint8Array, a number or a boolean'
+  if (!['string', 'number', 'boolean'].includes(typeof value) && !isUint8Array(value)) {
+    throw invalidType("argument 'fill'", takes, value)
+  }
+  try {
+    fill.call(Buffer.alloc(1), value, encoding)
+  } catch {
+    throw typeof encoding === 'string' && !Buffer.isEncoding(encoding)
+      ? outOfRange("argument 'encoding'", 'an encoding', encoding)
+      : outOfRange("argument 'fill'", `${takes}, of at least one byte in its encoding`, value)
+  }
+  return value
+}
+
 /** As Buffer.alloc. @param {any} pool */
 const alloc = (pool, size, value, encoding) => {
-  const buffer = pool.acquire(size, { zero: true })
-  if (value === undefined || value === 0) return buffer
-  try {
-    return buffer.fill(value, encoding)
-  } catch (error) {
-    pool.release(buffer)
-    throw error
-  }
+  if (value === undefined || value === 0) return pool.acquire(size, { zero: true })
+  const pattern = patternOf(value, encoding)
+  return fill.call(pool.acquire(size, { zero: true }), pattern, encoding)
 }
 
 /** As Buffer.from, always a copy. @param {any} pool */
@@ -94,6 +121,7 @@ const from = (pool, value, offset, length) => {
 const concat = (pool, list, totalLength) => {
   const total = totalOf(list)
   const wanted = totalLength ?? total
+  checkSize(wanted, 'totalLength')
   const buffer = pool.acquire(wanted)
   let at = 0
   for (const part of list) {

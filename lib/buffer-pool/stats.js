@@ -48,7 +48,6 @@ const readStats = (kinds, memory, most) => {
       mapped: memory.mapped,
       committed: memory.committed
     },
-    secure: memory.secure,
     classes
   }
 }

@@ -6,6 +6,12 @@ const { setTimeout, clearTimeout } = globalThis
 
 class Waiters {
   #queue = new Set()
+  #changed
+
+  /** @param {() => void} changed is called when there are more or fewer. */
+  constructor (changed) {
+    this.#changed = changed
+  }
 
   get size () { return this.#queue.size }
 
@@ -22,7 +28,7 @@ class Waiters {
       let over = false
       const end = () => {
         over = true
-        this.#queue.delete(waiter)
+        if (this.#queue.delete(waiter)) this.#changed()
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
       }
@@ -44,6 +50,7 @@ class Waiters {
       signal?.addEventListener('abort', abort, { once: true })
       if (over) return
       this.#queue.add(waiter)
+      this.#changed()
       if (timeout !== undefined) {
         timer = setTimeout(() => {
           fail(late())
