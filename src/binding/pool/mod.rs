@@ -110,12 +110,7 @@ fn open(call: &Call) -> Outcome {
     let config = call.f64s(0)?;
     let number = |at: usize| config.get(at).map_or(0.0, std::cell::Cell::get);
     let classes = call.u32s(1)?.iter().map(|class| class.get() as usize).collect();
-    let config = Config {
-        page: number(0) as usize,
-        max_bytes: number(1) as u64,
-        secure: number(2) > 0.0,
-        classes,
-    };
+    let config = Config { page: number(0) as usize, max_bytes: number(1) as u64, secure: number(2) > 0.0, classes };
     let Ok(pool) = Pool::new(config) else { return Ok(Reply::U32(0)) };
     let handle = local.last.get().checked_add(1).ok_or_else(|| Fault::new("too many pools"))?;
     local.last.set(handle);
