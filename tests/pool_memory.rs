@@ -26,53 +26,75 @@ fn assert_near(bytes: usize, expected: usize) {
     assert!(bytes.abs_diff(expected) <= NOISE, "{} MiB, expected {}", bytes / MIB, expected / MIB);
 }
 
-/// Takes [`WHOLE`] and writes all of it.
-fn fill(pool: &Pool, class: usize, size: usize) -> Vec<Chunk> {
-    let chunks: Vec<Chunk> = (0..WHOLE / size).map(|_| pool.take(class).unwrap()).collect();
-    for chunk in &chunks {
-        // SAFETY: the pool has handed these bytes out, and the depot lives until the test is over.
-        unsafe { chunk.address.write_bytes(7, chunk.len) };
+/// A class of a pool, and what was taken of it.
+struct Taken<'a> {
+    pool: &'a Pool,
+    chunks: &'a mut Vec<Chunk>,
+}
+
+impl Taken<'_> {
+    /// Takes [`WHOLE`].
+    fn take(&mut self, class: usize, size: usize) {
+        self.chunks.clear();
+        self.chunks.extend((0..WHOLE / size).map(|_| self.pool.take(class).unwrap()));
     }
-    chunks
+
+    fn write(&self) {
+        for chunk in &*self.chunks {
+            // SAFETY: the pool has handed these bytes out, and the depot lives until the test is over.
+            unsafe { chunk.address.write_bytes(7, chunk.len) };
+        }
+    }
+
+    /// Those chunks come back that `which` says, by their number.
+    fn give_back(&self, purge: bool, which: impl Fn(usize) -> bool) {
+        for (_, chunk) in self.chunks.iter().enumerate().filter(|&(at, _)| which(at)) {
+            assert!(self.pool.retire(chunk.id, purge) && !self.pool.finish(chunk.id, true));
+        }
+    }
 }
 
 #[test]
 fn memory_falls_when_it_is_given_back() {
     let sizes = [1024, 16_384, 131_072, 4 * MIB];
     let depot = Depot::new();
-    let config = Config { page: 8192, classes: sizes.into(), max_bytes: 1 << 30, secure: false };
+    let config = Config { page: 8192, classes: sizes.into(), max_bytes: WHOLE as u64, secure: false };
     let pool = Pool::with_depot(config, Arc::clone(&depot)).unwrap();
+    let mut chunks = Vec::with_capacity(WHOLE / sizes[0]);
+    let mut taken = Taken { pool: &pool, chunks: &mut chunks };
     let start = resident();
     for (class, size) in sizes.into_iter().enumerate() {
         // Taken chunks cost nothing before they are written.
-        let unwritten: Vec<Chunk> = (0..WHOLE / size).map(|_| pool.take(class).unwrap()).collect();
+        taken.take(class, size);
         assert_near(resident(), start);
-        unwritten.iter().for_each(|chunk| assert!(pool.retire(chunk.id, true) && !pool.finish(chunk.id, true)));
+        taken.give_back(true, |_| true);
 
         // Let go of without a purge: warm until it is trimmed.
-        let chunks = fill(&pool, class, size);
+        taken.take(class, size);
+        taken.write();
         assert_near(resident(), start + WHOLE);
         assert_eq!(pool.stats().committed, WHOLE);
-        chunks.iter().for_each(|chunk| assert!(pool.retire(chunk.id, false) && !pool.finish(chunk.id, true)));
+        taken.give_back(false, |_| true);
         assert_near(resident(), start + WHOLE);
         assert_eq!(pool.trim(), WHOLE as u64);
         assert_near(resident(), start);
         assert_eq!((pool.stats().committed, pool.stats().mapped, depot.stats().dirty), (0, 0, 0));
 
         // With a purge: without another word.
-        let chunks = fill(&pool, class, size);
-        chunks.iter().for_each(|chunk| assert!(pool.retire(chunk.id, true) && !pool.finish(chunk.id, true)));
+        taken.take(class, size);
+        taken.write();
+        taken.give_back(true, |_| true);
         assert_near(resident(), start);
         assert!(pool.stats().committed + depot.stats().dirty < 2 * DIRTY_MOST);
 
-        // Every fourth is kept, in three of four spans a chunk at least where there are several.
-        let chunks = fill(&pool, class, size);
-        let (kept, gone): (Vec<_>, Vec<_>) = chunks.iter().zip(0..).partition(|(_, at)| at % 4 == 3);
-        gone.iter().for_each(|(chunk, _)| assert!(pool.retire(chunk.id, true) && !pool.finish(chunk.id, true)));
+        // Every fourth is kept: of chunks that are smaller than a page, one on each.
+        taken.take(class, size);
+        taken.write();
+        taken.give_back(true, |at| at % 4 != 3);
         let left = if size < page_size() { WHOLE } else { WHOLE / 4 };
         assert_near(resident(), start + left);
         assert!(pool.stats().committed < left + DIRTY_MOST);
-        kept.iter().for_each(|(chunk, _)| assert!(pool.finish(chunk.id, true)));
+        taken.give_back(true, |at| at % 4 == 3);
         pool.trim();
         assert_near(resident(), start);
     }
