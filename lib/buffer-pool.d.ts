@@ -337,38 +337,60 @@ export declare namespace BufferPool {
     leaks: LeakyPlace[]
   }
 
+  /** Who gives a chunk back, and when: see the option `recycle` of `readStream`. */
+  type Recycle = boolean | 'always'
+
   /** Options of `readStream`. */
   interface ReadStreamOptions {
     /**
-     * Bytes of a chunk, an integer of at least 1, at most the pool's `max`.
+     * The most bytes of a chunk, an integer from 1 to the pool's `max`.
      * @default 65,536, or the pool's `max` if that is less
      */
     chunkSize?: number | undefined
     /**
-     * Where to begin, an offset in the file in bytes.
-     * @default 0
+     * The first byte, an offset in the file.
+     * @default 0; of a file that is open, where it stands
      */
     start?: number | undefined
     /**
-     * The last byte to be read, an offset in the file; it is read too, as in `fs.createReadStream`.
+     * The last byte, an offset in the file: it is read too, as by `fs.createReadStream`.
      * @default Infinity (to the end)
      */
     end?: number | undefined
     /**
-     * A file that is open. `path` is then ignored.
+     * A file that is open: a descriptor or a FileHandle. `path` is then not looked at.
      * @default none
      */
     fd?: number | FileHandle | undefined
+    /**
+     * Whether the file is closed when the stream ends or is destroyed.
+     * @default true
+     */
+    autoClose?: boolean | undefined
     /**
      * Destroys the stream.
      * @default none
      */
     signal?: AbortSignal | undefined
     /**
-     * Whether a chunk is released by the stream, when the next one is asked for.
+     * Who gives a chunk back.
+     * - `true`: the stream, where nobody can have kept the chunk: it goes by `pipe` or `pipeline` to a file, a socket, a
+     *   response, or a stream of `zlib` or `crypto`, or is made text. All others get memory of their own, which is not the
+     *   pool's.
+     * - `'always'`: the stream, as soon as the consumer has had its turn: its listeners have returned, its writes are done,
+     *   or it asks for the next chunk. Whoever keeps a chunk sees other bytes in it later.
+     * - `false`: the consumer, who releases each.
      * @default true
      */
-    recycle?: boolean | undefined
+    recycle?: Recycle | undefined
+  }
+
+  /** What `readStream` returns. */
+  interface ReadStream extends Readable {
+    /** The path that was given. */
+    readonly path: PathLike | null | undefined
+    /** Bytes read so far. */
+    readonly bytesRead: number
   }
 }
 
@@ -428,9 +450,10 @@ export declare class BufferPool {
 
   /**
    * As `Buffer.alloc`: filled, with zeros by default. To be released.
-   * @throws as `acquire`, and what `Buffer.fill` throws
+   * @param encoding of a string; `'utf8'` by default
+   * @throws as `acquire`; `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_INVALID_ARG_VALUE` for another `fill` or `encoding`
    */
-  alloc (size: number, fill?: string | Uint8Array | number, encoding?: BufferEncoding): BufferPool.Lent
+  alloc (size: number, fill?: string | Uint8Array | number | boolean, encoding?: BufferEncoding): BufferPool.Lent
   /**
    * As `Buffer.allocUnsafe`: the same as `acquire(size)`. To be released.
    * @throws as `acquire`
@@ -443,7 +466,7 @@ export declare class BufferPool {
    */
   from (value: string, encoding?: BufferEncoding): BufferPool.Lent
   from (value: ArrayBufferLike, byteOffset?: number, length?: number): BufferPool.Lent
-  from (value: Uint8Array | readonly number[] | NodeJS.TypedArray): BufferPool.Lent
+  from (value: ArrayBufferView | readonly number[]): BufferPool.Lent
   /**
    * As `Buffer.concat`: one after the other, cut or filled with zeros to `totalLength`. To be released.
    * @param totalLength bytes; by default the sum of the parts
@@ -457,16 +480,17 @@ export declare class BufferPool {
   detach (buf: Uint8Array): BufferPool.Lent
 
   /**
-   * A function that acquires, for what wants one: `fs.readFile(path, { buffer: pool.reader })` and
-   * `net.connect({ onread: { buffer: pool.reader, callback } })`. Without a size it takes 65,536 bytes, or `max` if that is less.
+   * A function that acquires, for what asks for a Buffer to read into: `net.connect({ onread: { buffer: pool.reader,
+   * callback } })`. Without a size it takes 65,536 bytes, or `max` if that is less.
    */
   get reader (): (size?: number) => BufferPool.Lent
   /**
-   * Reads a file into Buffers of the pool. Each chunk is lent until the next is asked for: copy what is to be kept, or
-   * give `recycle: false` and release each yourself.
-   * @throws `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_INVALID_ARG_VALUE` for a wrong path or option
+   * Reads a file, as `fs.createReadStream` does, into Buffers of the pool, and gives them back: see the option `recycle`.
+   * @throws `ERR_HEAPWISE_INVALID_ARG_TYPE`, `ERR_HEAPWISE_INVALID_ARG_VALUE` for a wrong path or option;
+   * `ERR_HEAPWISE_INVALID_USE` if `start` is above `end`; `ERR_HEAPWISE_UNKNOWN_OPTION` for a likely misspelling. What
+   * happens later, an `'error'` tells.
    */
-  readStream (path: PathLike, options?: BufferPool.ReadStreamOptions | null): Readable
+  readStream (path: PathLike | null | undefined, options?: BufferPool.ReadStreamOptions | null): BufferPool.ReadStream
 
   /**
    * Gives all chunks that are free back to the depot, and their memory to the operating system. Returns their bytes.

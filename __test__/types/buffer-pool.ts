@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { connect } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { BufferPool, compact, retainedBytes } from 'heapwise'
 import { expectTrue, expectType, type Equal } from './expect.js'
 
@@ -126,6 +127,8 @@ pool.from(new SharedArrayBuffer(5))
 pool.from([1, 2, 3])
 pool.from(new Uint8Array(5))
 pool.from(new Float64Array(5))
+pool.from(new DataView(new ArrayBuffer(5)))
+pool.alloc(5, true)
 expectType<BufferPool.Lent>()(pool.concat([buf, new Uint8Array(5)]))
 pool.concat([], 5)
 // @ts-expect-error no such encoding
@@ -149,11 +152,14 @@ compact(new ArrayBuffer(5))
 // what wants a Buffer to read into
 expectType<(size?: number) => BufferPool.Lent>()(pool.reader)
 connect({ port: 1, onread: { buffer: pool.reader, callback: (bytes, read) => bytes === read.length } })
-expectType<Readable>()(pool.readStream('file'))
-pool.readStream(new URL('file:///file'), { chunkSize: 5, start: 1, end: 2, recycle: false })
-export const ofHandle = async (): Promise<Readable> => pool.readStream('', { fd: await open('file') })
+expectType<BufferPool.ReadStream>()(pool.readStream('file'))
+pool.readStream(new URL('file:///file'), { chunkSize: 5, start: 1, end: 2, autoClose: false, recycle: false })
+export const ofHandle = async (): Promise<Readable> => pool.readStream(null, { fd: await open('file'), recycle: 'always' })
+export const copy = async (target: Writable): Promise<void> => pipeline(pool.readStream('file'), target)
 // @ts-expect-error an offset is a number
 pool.readStream('file', { start: '1' })
+// @ts-expect-error no such policy
+pool.readStream('file', { recycle: 'never' })
 // @ts-expect-error no such option
 pool.readStream('file', { highWaterMark: 5 })
 
