@@ -330,10 +330,12 @@ impl Run {
     }
 
     /// Gives the run up for good: somebody may use it as long as the process lives.
-    pub fn strand(self) {
+    pub fn strand(mut self) {
+        let bytes = self.len();
+        self.written = Bits::new(0);
         let mut slabs = lock(&self.depot.slabs);
         slabs.stats.stranded += 1;
-        slabs.stats.stranded_bytes += self.len();
+        slabs.stats.stranded_bytes += bytes;
         drop(slabs);
         // With it go its shares in the mapping and in the depot, so that neither ends.
         std::mem::forget(self);
