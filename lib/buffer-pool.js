@@ -7,7 +7,7 @@
 // new chunk) takes the longer way below it.
 
 const events = require('./buffer-pool/events')
-const { SizeClass, bucketOf, buckets } = require('./buffer-pool/classes')
+const { SizeClass, bucketOf, bucketsOf, classesOf } = require('./buffer-pool/classes')
 const { Leaks } = require('./buffer-pool/leaks')
 const { DISPOSE, Lease } = require('./buffer-pool/lease')
 const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
@@ -82,7 +82,7 @@ const every = (ms, pool, timer, look) => {
 class BufferPool {
   // The hot ones first.
   #most
-  #first
+  #buckets
   #kinds
   #owner = {}
   #unusual = 0
@@ -109,10 +109,10 @@ class BufferPool {
     const read = readOptions(options)
     this.#options = read
     this.#most = read.max
-    this.#first = buckets(read.sizes)
-    this.#kinds = read.sizes.map((size, index) => new SizeClass(size, index))
+    this.#kinds = classesOf(read.sizes)
+    this.#buckets = bucketsOf(this.#kinds)
     this.#maxFreeBytes = read.maxFreeBytes
-    this.#leaks = new Leaks(read)
+    this.#leaks = new Leaks(read, this.acquire)
     this.#countdown = this.#leaks.interval()
     this.#zeroes = read.zeroing === 'on-release' || read.zeroing === 'both'
     this.#setModes(read)
@@ -159,7 +159,8 @@ class BufferPool {
       if (slot !== undefined) {
         this.#freeBytes -= kind.size
         const buffer = slot.buffer
-        if (buffer !== undefined && lengthOf.call(buffer) === size) {
+        // Of a Buffer whose memory a user has taken away there is no first byte.
+        if (slot.length === size && buffer[0] !== undefined) {
           this.#lend(slot, kind, size)
           return buffer
         }
@@ -174,14 +175,14 @@ class BufferPool {
   }
 
   #kindOf (size) {
-    const kinds = this.#kinds
-    let at = this.#first[bucketOf(size - 1)]
-    while (kinds[at].size < size) at++
-    return kinds[at]
+    let kind = this.#buckets[bucketOf(size - 1)]
+    while (kind.size < size) kind = kind.next
+    return kind
   }
 
   /** `slot` is somebody's from now on. */
   #lend (slot, kind, size) {
+    slot.lender = this.#owner
     slot.turns = slot.turns + 1 | 0
     kind.asked += size
     const live = ++kind.acquired - kind.ended
@@ -235,10 +236,11 @@ class BufferPool {
       return this.#drop(slot, kind, 'poison', false)
     }
     let buffer = slot.buffer
-    if (buffer === undefined || lengthOf.call(buffer) !== size) {
+    if (slot.length !== size || buffer[0] === undefined) {
       buffer = from(slot.memory, 0, size)
       stamp(buffer, slot)
       slot.buffer = buffer
+      slot.length = size
     }
     if ((this.#unusual & ZERO_ALL) !== 0) zero(this.#wholeOf(slot, kind), kind.size)
     else if (zeroed ?? (this.#unusual & ZERO) !== 0) this.#clean(slot, kind)
@@ -328,7 +330,8 @@ class BufferPool {
     const slot = new Slot(this.#owner, this.#unpooled, -1, undefined)
     stamp(buffer, slot)
     slot.buffer = buffer
-    slot.turns = 1
+    slot.lender = this.#owner
+    slot.length = size
     this.#unpooled.acquired += 1
     this.#unpooled.asked += size
     return buffer
@@ -375,7 +378,7 @@ class BufferPool {
   release (buf, usedBytes = undefined) {
     const slot = this.#lent(buf)
     const kind = slot.kind
-    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || lengthOf.call(buf) === 0) {
+    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || buf[0] === undefined) {
       this.#releaseOddly(slot, kind, usedBytes)
       return
     }
@@ -387,15 +390,15 @@ class BufferPool {
 
   /** The slot of a Buffer that is lent. */
   #lent (buf) {
-    const slot = typeof buf === 'object' && buf !== null ? slotOf(buf) : undefined
-    if (slot === undefined || slot.buffer !== buf || (slot.turns & 1) === 0 || slot.owner !== this.#owner) {
+    const slot = slotOf(buf)
+    if (slot === undefined || slot.buffer !== buf || slot.lender !== this.#owner) {
       throw this.#refusal(buf, slot)
     }
     return slot
   }
 
   #end (slot, kind) {
-    slot.turns = slot.turns + 1 | 0
+    slot.lender = undefined
     kind.ended += 1
     if (slot.traced) this.#leaks.untrace(slot)
   }
@@ -430,7 +433,7 @@ class BufferPool {
     }
     if ((modes & FENCE) !== 0 && !this.#fenced(slot, kind)) return
     if ((modes & POISON) !== 0) this.#poison(slot, kind)
-    if ((modes & RENEW) !== 0) slot.buffer = undefined
+    if ((modes & RENEW) !== 0) slot.length = 0
     this.#keep(slot, kind)
   }
 
@@ -455,13 +458,14 @@ class BufferPool {
       this.#fences = FENCE_EVERY
     }
     slot.buffer = slot.whole = undefined
+    slot.length = 0
     if (this.#memory.fence(slot)) return true
     kind.dropped.fence += 1
     return false
   }
 
   #releaseUnpooled (slot) {
-    slot.turns += 1
+    slot.lender = undefined
     this.#unpooled.ended += 1
     const length = lengthOf.call(slot.buffer)
     if (this.#zeroes && length > 0) zero(slot.buffer, length)

@@ -21,22 +21,20 @@ const ladder = (min, max) => {
   }
 }
 
-// Sizes whose length in bits and next two bits are the same are looked up together.
+// Sizes are looked up by their length in bits and the two bits behind the first.
 const bucketOf = last => {
   const high = 31 - Math.clz32(last | 4)
   return (high << 2) + ((last | 4) >>> (high - 2))
 }
 
-/** For each bucket the first class that can hold any of its sizes. The next from there that is large enough is it. */
-const buckets = sizes => {
-  const first = new Uint8Array(bucketOf(sizes[sizes.length - 1] - 1) + 1)
-  for (let bucket = 0, at = 0; bucket < first.length; bucket++) {
+/** For each bucket the first class that can hold any of its sizes. The next one that is large enough is it. */
+const bucketsOf = kinds => {
+  const most = bucketOf(kinds[kinds.length - 1].size - 1)
+  return Array.from({ length: most + 1 }, (_, bucket) => {
     const high = (bucket >> 2) - 1
     const least = high < 2 ? 1 : (4 + (bucket & 3)) * 2 ** (high - 2) + 1
-    while (at < sizes.length - 1 && sizes[at] < least) at++
-    first[bucket] = at
-  }
-  return first
+    return kinds.find(kind => kind.size >= least) ?? kinds[kinds.length - 1]
+  })
 }
 
 /** What is counted of why chunks left the pool. */
@@ -60,9 +58,18 @@ class SizeClass {
     /** Bytes that were asked for, ever. */
     this.asked = 0
     this.dropped = noDrops()
+    /** That of the next larger size. @type {SizeClass | undefined} */
+    this.next = undefined
   }
 
   get live () { return this.acquired - this.ended }
 }
 
-module.exports = { QUANTUM, SizeClass, bucketOf, buckets, ladder, noDrops, rung }
+/** The classes of the sizes, ascending. */
+const classesOf = sizes => {
+  const kinds = sizes.map((size, index) => new SizeClass(size, index))
+  kinds.forEach((kind, index) => { kind.next = kinds[index + 1] })
+  return kinds
+}
+
+module.exports = { QUANTUM, SizeClass, bucketOf, bucketsOf, classesOf, ladder }

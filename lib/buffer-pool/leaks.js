@@ -11,7 +11,7 @@ const misused = channel('heapwise:buffer-pool:misuse')
 
 const HERE = path.join(__dirname, '..') + path.sep
 
-// One acquisition in so many is looked at, as in Netty. Finding the place takes about 3 microseconds.
+// One acquisition in so many is looked at, as in Netty. Finding the place takes some microseconds.
 const OFTEN = 128
 // While nothing is lost, so many, from the 128th look on.
 const SELDOM = 1024
@@ -22,25 +22,33 @@ const FRAMES = { off: 0, simple: 1, advanced: 16, paranoid: 16 }
 // No way through this package is longer.
 const OWN_FRAMES = 16
 
-/** The frames of the caller's, outside of this package: one a line, the nearest first. */
-const stackOf = frames => {
-  const { stackTraceLimit, prepareStackTrace } = Error
+const isOurs = site => site.getFileName()?.startsWith(HERE)
+
+/** So many frames of who has called `entry`. */
+const sitesBelow = (entry, frames) => {
   const holder = { stack: /** @type {any} */ ([]) }
+  Error.stackTraceLimit = frames
+  Error.captureStackTrace(holder, entry)
+  return holder.stack
+}
+
+/** So many frames outside of this package, the nearest first. Quicker if they are those of who called `entry`. */
+const stackOf = (frames, entry) => {
+  const { stackTraceLimit, prepareStackTrace } = Error
+  // Somebody may have made Error what it must not be, or frozen it.
   try {
-    Error.stackTraceLimit = frames + OWN_FRAMES
-    // To have the frames rather than a text of all of them, which takes longer.
+    // To have the frames rather than a text of them, which takes longer.
     Error.prepareStackTrace = (_, sites) => sites
-    Error.captureStackTrace(holder, stackOf)
-    const sites = holder.stack
-    const outside = sites.findIndex(site => !site.getFileName()?.startsWith(HERE))
+    let sites = sitesBelow(entry, frames)
+    if (sites.length === 0 || isOurs(sites[0])) sites = sitesBelow(stackOf, frames + OWN_FRAMES)
+    const outside = sites.findIndex(site => !isOurs(site))
     // As text at once: a frame keeps its function and receiver alive, the Buffer perhaps among what these hold.
     return outside < 0 ? [] : sites.slice(outside, outside + frames).map(site => `at ${site}`)
   } catch {
-    // Somebody has made Error what it must not be.
     return []
   } finally {
-    Error.stackTraceLimit = stackTraceLimit
-    Error.prepareStackTrace = prepareStackTrace
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+    Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
   }
 }
 
@@ -54,6 +62,7 @@ const later = (report, listener, topic) => {
 
 class Leaks {
   #name
+  #entry
   #frames
   #level
   #onLeak
@@ -65,8 +74,10 @@ class Leaks {
   #quiet = 0
   #random = 0x2545f491
 
-  constructor ({ name, leakDetection, onLeak, onMisuse }) {
+  /** @param {any} options @param {Function} entry is what most acquisitions go through. */
+  constructor ({ name, leakDetection, onLeak, onMisuse }, entry) {
     this.#name = name
+    this.#entry = entry
     this.#level = leakDetection
     this.#frames = FRAMES[leakDetection]
     this.#onLeak = onLeak
@@ -89,12 +100,12 @@ class Leaks {
     this.#quiet += 1
     if (slot.id < 0) return
     slot.traced = true
-    this.#traces.set(slot.id, { stack: stackOf(this.#frames), size: slot.kind.size, length })
+    this.#traces.set(slot.id, { stack: stackOf(this.#frames, this.#entry), size: slot.kind.size, length })
   }
 
   /** The frames of who calls now, to be given to `blame` later. */
   here () {
-    return this.#level === 'off' ? undefined : stackOf(this.#frames)
+    return this.#level === 'off' ? undefined : stackOf(this.#frames, this.#entry)
   }
 
   /** If the place that acquired is kept, it is the one that waited for it. */
@@ -107,7 +118,7 @@ class Leaks {
   untrace (slot) {
     slot.traced = false
     this.#traces.delete(slot.id)
-    if (this.#level !== 'simple') slot.freedAt = stackOf(this.#frames)[0]
+    if (this.#level !== 'simple') slot.freedAt = stackOf(this.#frames, this.#entry)[0]
   }
 
   /** A chunk is lost. The first time at each place it is told. */

@@ -25,7 +25,7 @@ class Lease {
   get size () { return this.#size }
 
   get released () {
-    return this.#buffer === undefined || this.#slot.turns !== this.#turn
+    return this.#buffer === undefined || this.#slot.turns !== this.#turn || this.#slot.lender === undefined
   }
 
   get buffer () {

@@ -25,6 +25,9 @@ const MOST_BYTES = Number.MAX_SAFE_INTEGER
 // What setInterval takes.
 const LONGEST_IDLE = 2 ** 31 - 1
 
+// Of the smallest class, unless 'max' is less.
+const USUAL_LEAST = 64
+
 const ZEROING = ['none', 'on-acquire', 'on-release', 'both']
 const FENCE = ['off', 'sampled', 'always']
 const LEAK_DETECTION = ['off', 'simple', 'advanced', 'paranoid']
@@ -78,8 +81,8 @@ const readClasses = value => {
   return sizes.sort((a, b) => a - b)
 }
 
-const readLadder = ({ min = 64, max }, most) => {
-  const least = readSize('min', min, 1, MOST_CHUNK)
+const readLadder = ({ min, max }, most) => {
+  const least = min === undefined ? Math.min(USUAL_LEAST, max ?? USUAL_LEAST) : readSize('min', min, 1, MOST_CHUNK)
   const last = max === undefined ? Math.max(most, least) : readSize('max', max, 1, MOST_CHUNK)
   if (least > last) throw invalidUse(`option 'min' must be at most 'max', got ${least} and ${last}`)
   return { max: last, sizes: ladder(least, last) }

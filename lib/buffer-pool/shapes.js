@@ -8,7 +8,10 @@ const { invalidNumber, invalidType, outOfRange } = require('../errors')
 
 const MOST = constants.MAX_LENGTH
 
+// An object may say of itself what is not so.
+const { set, subarray } = Uint8Array.prototype
 const { fill } = Buffer.prototype
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length').get
 
 /** A size in bytes of any Buffer that there can be. */
 const checkSize = (size, name = 'size') => {
@@ -47,6 +50,11 @@ const checkTimeout = timeout => {
   }
 }
 
+const checkEncoding = encoding => {
+  if (Buffer.isEncoding(encoding)) return
+  throw (typeof encoding === 'string' ? outOfRange : invalidType)("argument 'encoding'", 'an encoding', encoding)
+}
+
 /** So many bytes of an ArrayBuffer from there on. */
 const partOf = (memory, offset = 0, length = undefined) => {
   const { byteLength } = memory
@@ -63,9 +71,7 @@ const partOf = (memory, offset = 0, length = undefined) => {
 /** What is to be copied, as bytes. */
 const sourceOf = (value, offset, length) => {
   if (typeof value === 'string') {
-    if (offset !== undefined && !Buffer.isEncoding(offset)) {
-      throw (typeof offset === 'string' ? outOfRange : invalidType)("argument 'encoding'", 'an encoding', offset)
-    }
+    if (offset !== undefined) checkEncoding(offset)
     return Buffer.from(value, offset)
   }
   if (isUint8Array(value)) return value
@@ -81,7 +87,7 @@ const totalOf = list => {
   let total = 0
   for (const [at, part] of list.entries()) {
     if (!isUint8Array(part)) throw invalidType(`argument 'list[${at}]'`, 'a Buffer or a Uint8Array', part)
-    total += part.length
+    total += lengthOf.call(part)
   }
   return total
 }
@@ -92,12 +98,11 @@ const patternOf = (value, encoding) => {
   if (!['string', 'number', 'boolean'].includes(typeof value) && !isUint8Array(value)) {
     throw invalidType("argument 'fill'", takes, value)
   }
+  if (encoding !== undefined) checkEncoding(encoding)
   try {
     fill.call(Buffer.alloc(1), value, encoding)
   } catch {
-    throw typeof encoding === 'string' && !Buffer.isEncoding(encoding)
-      ? outOfRange("argument 'encoding'", 'an encoding', encoding)
-      : outOfRange("argument 'fill'", `${takes}, of at least one byte in its encoding`, value)
+    throw outOfRange("argument 'fill'", `${takes}, of at least one byte in its encoding`, value)
   }
   return value
 }
@@ -112,8 +117,8 @@ const alloc = (pool, size, value, encoding) => {
 /** As Buffer.from, always a copy. @param {any} pool */
 const from = (pool, value, offset, length) => {
   const source = sourceOf(value, offset, length)
-  const buffer = pool.acquire(source.length)
-  buffer.set(source)
+  const buffer = pool.acquire(lengthOf.call(source))
+  set.call(buffer, source)
   return buffer
 }
 
@@ -125,8 +130,9 @@ const concat = (pool, list, totalLength) => {
   const buffer = pool.acquire(wanted)
   let at = 0
   for (const part of list) {
-    const fits = Math.min(part.length, wanted - at)
-    buffer.set(fits < part.length ? part.subarray(0, fits) : part, at)
+    const length = lengthOf.call(part)
+    const fits = Math.min(length, wanted - at)
+    set.call(buffer, fits < length ? subarray.call(part, 0, fits) : part, at)
     at += fits
   }
   buffer.fill(0, at)

@@ -15,17 +15,21 @@ class Slot {
    * @param {ArrayBuffer | undefined} memory
    */
   constructor (owner, kind, id, memory) {
-    /** What stands for the pool: another one after it has been closed. */
+    /** What stands for the pool, until that is closed. */
     this.owner = owner
+    /** The same while it is lent. @type {object | undefined} */
+    this.lender = undefined
     this.kind = kind
     /** What native code calls the chunk; -1: memory that no pool has. */
     this.id = id
     this.memory = memory
     /** The Buffer that is lent, or was lent last. @type {Buffer | undefined} */
     this.buffer = undefined
+    /** How many bytes that has, whatever it says of itself. */
+    this.length = 0
     /** All bytes of the chunk, once they are needed. @type {Buffer | undefined} */
     this.whole = undefined
-    /** How often it was acquired and released: odd while it is lent. */
+    /** How often it was lent. */
     this.turns = 0
     /** No byte behind the first so many can be other than zero while it is free. */
     this.dirty = 0
@@ -53,7 +57,11 @@ class Stamp extends Returned {
 
   /** @returns {Slot | undefined} */
   static of (value) {
-    return #slot in value ? value.#slot : undefined
+    try {
+      return value.#slot
+    } catch {
+      return undefined
+    }
   }
 }
 
@@ -62,7 +70,7 @@ const stamp = (buffer, slot) => {
   new Stamp(buffer, slot)
 }
 
-/** The slot that `value` leads to. `value` must be an object. */
+/** The slot that `value` leads to, if it is a Buffer with one. */
 const slotOf = Stamp.of
 
 module.exports = { Slot, slotOf, stamp }
