@@ -82,8 +82,9 @@ const readClasses = value => {
 }
 
 const readLadder = ({ min, max }, most) => {
-  const least = min === undefined ? Math.min(USUAL_LEAST, max ?? USUAL_LEAST) : readSize('min', min, 1, MOST_CHUNK)
-  const last = max === undefined ? Math.max(most, least) : readSize('max', max, 1, MOST_CHUNK)
+  const given = min === undefined ? undefined : readSize('min', min, 1, MOST_CHUNK)
+  const last = max === undefined ? Math.max(most, given ?? 0) : readSize('max', max, 1, MOST_CHUNK)
+  const least = given ?? Math.min(USUAL_LEAST, last)
   if (least > last) throw invalidUse(`option 'min' must be at most 'max', got ${least} and ${last}`)
   return { max: last, sizes: ladder(least, last) }
 }
