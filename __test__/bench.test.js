@@ -12,10 +12,14 @@ const { compare } = require('../bench/common/report')
 const { parse, plan } = require('../bench/cache/plan')
 const offHeap = require('../bench/offheap/plan')
 const { showTargets } = require('../bench/offheap/targets')
+const { FreeList } = require('../bench/buffer-pool/free-list')
+const pools = require('../bench/buffer-pool/plan')
+const { showTargets: showPoolTargets } = require('../bench/buffer-pool/targets')
 
 const run = promisify(execFile)
 const bench = path.join(__dirname, '../bench/cache')
 const offHeapBench = path.join(__dirname, '../bench/offheap')
+const poolBench = path.join(__dirname, '../bench/buffer-pool')
 
 // What README.md of the bench promises: row (with what it measures, where it measures several things), and peers that
 // must be in it beside LRUCache.
@@ -201,6 +205,140 @@ describe('the words of bench/offheap', () => {
     expect(text).toMatch(/churn gc total, strings, 5,000,000 +50\.0 % +at most 10\.0 % +MISSED/)
     expect(text.split('\n')).toHaveLength(4)
     expect(showTargets([])).toBe('')
+  })
+})
+
+describe('bench/buffer-pool --quick', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwise-bench-'))
+  const file = path.join(folder, 'result.json')
+  const named = (...variants) => variants.map((variant) => `BufferPool ${variant}`)
+  const ours = named('none', 'on-release')
+  const fences = typeof ArrayBuffer.prototype.transfer === 'function' ? named('sampled', 'always') : []
+  const pooled = [
+    ...ours, ...named('on-acquire', 'both', 'poison'), ...fences, 'Buffer.allocUnsafe', 'Buffer.alloc',
+    'Buffer.allocUnsafeSlow', 'buffer-reuse-pool', '@thi.ng/malloc', 'free list'
+  ]
+  const speed = [...pooled, ...named('off', 'advanced', 'paranoid', 'lease', 'mixed')]
+  const ofProcess = ['cpu', 'wall', 'minor', 'major', 'collections', 'gc total', 'gc longest', 'rss peak']
+  const cells = [
+    ['fixed', 1024, ['time'], speed],
+    ['fixed', 16384, ['time'], speed],
+    ['varied', 1024, ['time'], speed],
+    ['varied', 16384, ['time'], speed],
+    ['churn', 16384, ofProcess, pooled],
+    ['copy', 65536, ['rate', ...ofProcess], [...ours, 'createReadStream', 'one buffer']],
+    ['proxy', 65536, ['rate', ...ofProcess], [...ours, 'pipe', 'onread']]
+  ]
+  let report
+
+  beforeAll(async () => {
+    await run(process.execPath, [poolBench, '--quick', '--json', file])
+    report = JSON.parse(fs.readFileSync(file, 'utf8'))
+  })
+
+  afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+  test.each(cells)('%s, %d bytes', (row, size, measures, names) => {
+    for (const measure of measures) {
+      const found = report.results.filter((result) => {
+        return result.row === row && result.size === size && result.measure === measure
+      })
+      expect({ measure, results: found.length }).toEqual({ measure, results: 1 })
+      const [{ medians, ratios, failures }] = found
+      expect(failures).toEqual({})
+      expect(Object.keys(medians).sort()).toEqual([...names].sort())
+      for (const own of ours) {
+        expect(Object.keys(ratios[own]).sort()).toEqual(names.filter((name) => name !== own).sort())
+      }
+      for (const { median } of Object.values(medians)) expect(typeof median).toBe('number')
+      // There may be no collection in so short a time.
+      if (/gc|minor|major|collections/.test(measure)) continue
+      for (const { median } of Object.values(medians)) expect(median).toBeGreaterThan(0)
+    }
+  })
+
+  test('nothing else is in the report', () => {
+    const expected = cells.flatMap(([row, size, measures]) => measures.map((measure) => `${row} ${size} ${measure}`))
+    expect(report.results.map(({ row, size, measure }) => `${row} ${size} ${measure}`).sort()).toEqual(expected.sort())
+  })
+})
+
+describe('the words of bench/buffer-pool', () => {
+  const cells = (...words) => pools.plan(pools.parse(words))
+
+  test('everything by default, the speed at eight sizes', () => {
+    const planned = cells()
+    expect(planned.map(({ task: { row, size } }) => `${row} ${size}`)).toEqual([
+      ...['fixed', 'varied'].flatMap((row) => {
+        return [64, 256, 1024, 4096, 8192, 16384, 65536, 1048576].map((size) => `${row} ${size}`)
+      }),
+      'churn 16384', 'copy 65536', 'proxy 65536'
+    ])
+    expect(planned.filter(({ task }) => task.row === 'churn')[0].task.bytes).toBe(10 * 2 ** 30)
+  })
+
+  test('rows, sizes and contenders', () => {
+    const planned = cells('speed', '16k', '1m', '100', 'none', 'buffer.alloc', 'floor')
+    expect(planned.map(({ task: { row, size } }) => `${row} ${size}`))
+      .toEqual(['fixed 16384', 'fixed 1048576', 'fixed 100', 'varied 16384', 'varied 1048576', 'varied 100'])
+    for (const { names } of planned) expect(names).toEqual(['BufferPool none', 'Buffer.alloc', 'free list'])
+  })
+
+  test('a word can name several contenders', () => {
+    const [cell] = cells('fixed', '1k', 'leaks')
+    expect(cell.names).toEqual(['BufferPool off', 'BufferPool advanced', 'BufferPool paranoid'])
+  })
+
+  test.each(['nonsense', '0', '65m', '--nonsense', '--rounds 0'])('%s: error', (line) => {
+    expect(() => pools.parse(line.split(' '))).toThrow(/unknown|takes|needs/)
+  })
+
+  test('targets: what is reached, what is missed, and nothing about what was not measured', () => {
+    const result = (row, size, time, floor, ahead, more) => {
+      const medians = { 'BufferPool none': { median: time }, 'free list': { median: floor } }
+      const ratios = {
+        'BufferPool none': { 'Buffer.allocUnsafe': { median: ahead } },
+        'BufferPool on-release': { 'Buffer.alloc': { median: ahead } }
+      }
+      return { row, size, measure: 'time', unit: 'ns', medians, ratios, ...more }
+    }
+    const churn = { measure: 'collections', unit: 'count', bytes: 10 * 2 ** 30 }
+    const text = showPoolTargets([
+      result('fixed', 64, 14, 7, 1.1),
+      result('fixed', 65536, 16, 7, 14.5),
+      result('varied', 65536, 54, 50, 2),
+      result('churn', 16384, 10, 10, 1, churn),
+      // Not the whole run.
+      result('churn', 16384, 10, 10, 1, { ...churn, bytes: 2 ** 24 })
+    ])
+    const rows = text.split('\n').slice(1).map((line) => line.split(/ {2,}/))
+    expect(rows).toEqual([
+      ['BufferPool none to Buffer.allocUnsafe', 'fixed, 64 KiB', '14.50', 'at least 15.00', 'MISSED'],
+      ['BufferPool none to Buffer.allocUnsafe', 'fixed, 64 B', '1.10', 'at least 1.00', 'reached'],
+      ['BufferPool on-release to Buffer.alloc', 'fixed, 64 KiB', '14.50', 'at least 4.00', 'reached'],
+      ['BufferPool none, time', 'fixed, 64 B', '14.0', 'at most 15.0', 'reached', 'floor 7.0'],
+      ['BufferPool none, time', 'fixed, 64 KiB', '16.0', 'at most 15.0', 'MISSED', 'floor 7.0'],
+      ['BufferPool none, time', 'varied, 64 KiB', '54.0', 'at most 55.0', 'reached', 'floor 50.0'],
+      ['BufferPool none, collections', 'churn, 16 KiB', '10', 'at most 9', 'MISSED']
+    ])
+    expect(showPoolTargets([])).toBe('')
+  })
+
+  test('the floor gives Buffers of exact length, and the same memory again', () => {
+    const list = new FreeList()
+    for (let size = 1; size < 3000; size++) {
+      const buffer = list.acquire(size)
+      expect(buffer).toHaveLength(size)
+      buffer[size - 1] = 42
+      list.release(buffer)
+      expect(list.acquire(size)).toBe(buffer)
+      list.release(buffer)
+    }
+    const sizes = list.lists.flat().map(({ buffer }) => buffer.byteLength)
+    expect(sizes).toEqual([
+      64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
+      2560, 3072
+    ])
   })
 })
 

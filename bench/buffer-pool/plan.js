@@ -11,13 +11,13 @@ const rowNames = [...speedRows, 'churn', 'copy', 'proxy']
 // What the rows measure, with the units. Of 'B/s' more is better, of all others less.
 const time = 'ns'
 const collector = { minor: 'count', major: 'count', collections: 'count', 'gc total': time, 'gc longest': time }
-const process = { cpu: time, wall: time, ...collector, 'rss peak': 'bytes' }
+const ofProcess = { cpu: time, wall: time, ...collector, 'rss peak': 'bytes' }
 const measures = {
   fixed: { time },
   varied: { time },
-  churn: process,
-  copy: { rate: 'B/s', ...process },
-  proxy: { rate: 'B/s', ...process }
+  churn: ofProcess,
+  copy: { rate: 'B/s', ...ofProcess },
+  proxy: { rate: 'B/s', ...ofProcess }
 }
 
 const usage = `Usage: node bench/buffer-pool [word …] [--quick] [--rounds N] [--clock cpu|wall] [--json FILE]

@@ -12,7 +12,9 @@ const x = (n) => n.toFixed(2)
 
 const fixed = (least = 1, most = Infinity) => ({ row, size }) => row === 'fixed' && size >= least && size <= most
 const varied = ({ row }) => row === 'varied'
-const collections = ({ row, measure, bytes: all }) => row === 'churn' && measure === 'collections' && all >= 10 * 2 ** 30
+const collections = ({ row, measure, bytes: all }) => {
+  return row === 'churn' && measure === 'collections' && all >= 10 * 2 ** 30
+}
 
 // A time is that of this machine: the floor, which stands beside it, tells how fast that is.
 const besideFloor = ({ medians }) => medians[floor] ? `floor ${duration(medians[floor].median)}` : ''
@@ -31,7 +33,8 @@ const targets = [
 // How many times as fast as a peer, from one size to another.
 function faster (ours, peer, bounds) {
   const figure = ({ ratios }) => ratios[ours]?.[peer]?.median
-  return bounds.map(([from, to, least]) => ({ name: `${ours} to ${peer}`, about: fixed(from, to), figure, least }))
+  const name = `${ours} to ${peer}`
+  return bounds.map(([from, to, least]) => ({ name, about: fixed(from, to), figure, least }))
 }
 
 // Those that these results say something about.
