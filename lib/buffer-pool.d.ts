@@ -38,7 +38,7 @@ export declare namespace BufferPool {
     poolSize?: number
     /**
      * The smallest class holds so many bytes. From 1 to 64 MiB, at most `max`.
-     * @default 64
+     * @default 64, or `max` if that is less
      */
     min?: number | string
     /**
