@@ -11,8 +11,8 @@
 //          that does `list.push(chunk)` or `socket.write(chunk)` without waiting looks like one that is done with the
 //          chunk, so no chunk of the pool is given to either.
 // 'always' The stream, as soon as the consumer has had its turn: when the 'data' listeners have returned and the
-//          callbacks of all destinations have come, or when the next chunk is read, in `for await` too. For consumers
-//          that are done with a chunk by then: one that keeps it sees other bytes in it later.
+//          callbacks of all destinations have come; when the next chunk is read; when a loop asks for the next or ends.
+//          For consumers that are done with a chunk by then: one that keeps it sees other bytes in it later.
 // false    The consumer. Each chunk is a Buffer of the pool's, of exact length, to be given to `pool.release`.
 //
 // A chunk that was not given out is released when the stream is destroyed. One that was cut by read(n) or unshift()
@@ -307,15 +307,38 @@ class PoolReadStream extends Readable {
   }
 
   read (n = undefined) {
+    if (n !== 0) this.#endTurn()
     // Of what is still there nothing is given out any more: it has been released.
     if (this.destroyed) return null
-    if (n !== 0) this.#endTurn()
     if (n === undefined && this.#queued.size > 1 && this.#queuedBytes === this.readableLength) {
       // One chunk after the other, not a copy of all that are there.
       const [first] = this.#queued.keys()
       return super.read(first.length)
     }
     return super.read(n)
+  }
+
+  [Symbol.asyncIterator] () {
+    return this.#walk(super[Symbol.asyncIterator]())
+  }
+
+  iterator (options = undefined) {
+    return this.#walk(super.iterator(options))
+  }
+
+  #walk (chunks) {
+    return this.#options.recycle === 'always' ? this.#takeTurns(chunks) : chunks
+  }
+
+  async * #takeTurns (chunks) {
+    try {
+      for await (const chunk of chunks) {
+        yield chunk
+        this.#endTurn()
+      }
+    } finally {
+      this.#endTurn()
+    }
   }
 
   setEncoding (encoding) {
@@ -363,7 +386,7 @@ class PoolReadStream extends Readable {
     this.#stop.abort()
     const finish = () => {
       this.#whenIdle = () => {}
-      this.#endTurn()
+      // What was given out is not: its consumer may be in the midst of it.
       this.#releaseQueued()
       this.#close(failure => callback(error ?? failure))
     }
