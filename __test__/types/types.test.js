@@ -120,15 +120,28 @@ test.each([undefined, { secure: true }])('stats() of a BufferPool %j has the fie
 })
 
 test('reports of a BufferPool have the fields that are declared', async () => {
-  const reports = []
-  const pool = new heapwise.BufferPool({ poison: true, onMisuse: report => reports.push(report) })
+  const told = { leaks: [], misuses: [] }
+  const pool = new heapwise.BufferPool({
+    poison: true,
+    leakDetection: 'paranoid',
+    onLeak: report => told.leaks.push(report),
+    onMisuse: report => told.misuses.push(report)
+  })
   const buf = pool.acquire(10)
   pool.release(buf)
   buf[0] = 1
   pool.acquire(10)
-  await undefined
+  const deadline = Date.now() + 30_000
+  while (told.leaks.length === 0 && Date.now() < deadline) {
+    globalThis.gc()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  const places = pool.stats().leaks
   pool.close()
-  expect(reports.map(report => Object.keys(report).sort())).toEqual([fieldsOf('WriteAfterRelease')])
+  const keysOf = value => Object.keys(value).sort()
+  expect(told.misuses.map(keysOf)).toEqual([fieldsOf('WriteAfterRelease')])
+  expect(told.leaks.map(keysOf)).toEqual([fieldsOf('LeakReport')])
+  expect(places.map(keysOf)).toEqual([fieldsOf('LeakyPlace')])
 })
 
 test('stats() has the fields that are declared, and no others', () => {
