@@ -56,7 +56,7 @@ impl Taken<'_> {
 
 #[test]
 fn memory_falls_when_it_is_given_back() {
-    let sizes = [1024, 16_384, 131_072, 4 * MIB];
+    let sizes = [1024, 4096, 16_384, 131_072, 4 * MIB];
     let depot = Depot::new();
     let config = Config { page: 8192, classes: sizes.into(), max_bytes: WHOLE as u64, secure: false };
     let pool = Pool::with_depot(config, Arc::clone(&depot)).unwrap();

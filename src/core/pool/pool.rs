@@ -450,6 +450,9 @@ impl Spans {
         if open != self.open {
             return Err(format!("vacant chunks are in {open:?}, kept is {:?}", self.open));
         }
+        if self.due.iter().any(|&slot| self.slots[slot as usize].is_none()) {
+            return Err(format!("of {:?}, which are due, some are none", self.due));
+        }
         let unused: BTreeSet<_> = self.unused.iter().map(|&slot| slot as usize).collect();
         let empty = self.slots.iter().enumerate().filter(|(_, span)| span.is_none()).map(|(slot, _)| slot);
         if unused.len() != self.unused.len() || !empty.eq(unused) {
