@@ -39,6 +39,7 @@ test('what package.json points at is there, and is packed', () => {
 test('the tarball has what it takes to run here, and to compile elsewhere', () => {
   for (const name of [
     'lib/native.js', 'lib/native-target.js', 'lib/lru-cache.js', 'lib/bounded-map.js', 'lib/off-heap-cache.js',
+    'lib/buffer-pool.js', 'lib/buffer-pool.d.ts',
     'scripts/install.js',
     'Cargo.toml', 'Cargo.lock', 'build.rs', 'src/lib.rs', 'src/binding/raw.rs', 'src/core/mod.rs',
     'LICENSE', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md', 'CHANGELOG.md'
@@ -66,7 +67,7 @@ test('every source file of lib and src is packed', () => {
 
 test('require and import give the same things under the same names', () => {
   const names = Object.keys(require('..')).sort()
-  expect(names).toEqual(expect.arrayContaining(['BoundedMap', 'LRUCache', 'OffHeapCache']))
+  expect(names).toEqual(expect.arrayContaining(['BoundedMap', 'BufferPool', 'LRUCache', 'OffHeapCache']))
   const compared = evaluate(`
     const required = require('heapwise')
     import('heapwise').then(imported => console.log(JSON.stringify({

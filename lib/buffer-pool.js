@@ -14,7 +14,7 @@ const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
 const { readOptions } = require('./buffer-pool/options')
 const { readStream } = require('./buffer-pool/read-stream')
 const shapes = require('./buffer-pool/shapes')
-const { Slot, slotOf, stamp } = require('./buffer-pool/slot')
+const { Slot, slotOf, stamp, viewOf } = require('./buffer-pool/slot')
 const { readStats } = require('./buffer-pool/stats')
 const { Waiters } = require('./buffer-pool/waiters')
 const {
@@ -24,14 +24,11 @@ const {
 const getterOf = (object, name) => Object.getOwnPropertyDescriptor(object, name).get
 
 // Captured, so that nobody who replaces them later changes what zeroing means.
-const { alloc, allocUnsafeSlow, from } = Buffer
-const { fill } = Uint8Array.prototype
-const { fill: fillLarge } = Buffer.prototype
+const { alloc, allocUnsafeSlow } = Buffer
+const { fill, set } = Uint8Array.prototype
 // What an object says of itself may be what somebody has put on it.
 const lengthOf = getterOf(Object.getPrototypeOf(Uint8Array.prototype), 'length')
 const bytesIn = getterOf(ArrayBuffer.prototype, 'byteLength')
-// Buffer's fill begins slower and runs faster.
-const LARGE = 2048
 
 const { setInterval, clearInterval, structuredClone } = globalThis
 
@@ -48,10 +45,12 @@ const POISON = 2
 const WIPE = 4
 const RENEW = 8
 const SERVE = 16
+// The free bytes are counted, since they have a bound of their own.
+const TALLY = 32
 
-const zero = (bytes, length) => {
-  if (length >= LARGE) fillLarge.call(bytes, 0, 0, length)
-  else fill.call(bytes, 0, 0, length)
+const zeroAll = (bytes, zeros) => {
+  if (zeros === undefined) fill.call(bytes, 0)
+  else set.call(bytes, zeros)
 }
 
 // A fence is put up for one release in so many, when they are sampled.
@@ -84,19 +83,19 @@ class BufferPool {
   #most
   #buckets
   #kinds
-  #owner = {}
+  // Stands for the pool in its slots.
+  #owner = { odd: {} }
   #unusual = 0
   #unusualEnd = 0
-  #countdown
   #zeroes
-  #freeBytes = 0
-  #maxFreeBytes
 
   #options
   #memory
   #leaks
   #waiters = new Waiters(() => this.#mindWaiters())
   #unpooled = new SizeClass(0, -1)
+  #unpooledEnded = 0
+  #freeBytes = 0
   #closed = false
   #poisoned = 0
   #fences = 0
@@ -111,20 +110,21 @@ class BufferPool {
     this.#most = read.max
     this.#kinds = classesOf(read.sizes)
     this.#buckets = bucketsOf(this.#kinds)
-    this.#maxFreeBytes = read.maxFreeBytes
     this.#leaks = new Leaks(read, this.acquire)
-    this.#countdown = this.#leaks.interval()
+    for (const kind of this.#kinds) kind.look = this.#leaks.interval()
     this.#zeroes = read.zeroing === 'on-release' || read.zeroing === 'both'
     this.#setModes(read)
     this.#open(read)
   }
 
-  #setModes ({ zeroing, fence, poison, leakDetection, secure }) {
+  #setModes ({ zeroing, fence, poison, leakDetection, secure, maxFreeBytes, maxBytes }) {
+    const tallied = maxFreeBytes < maxBytes
     // What is poisoned while it is free is zeroed when it is acquired.
     const late = zeroing === 'on-acquire' || (poison && zeroing === 'on-release')
-    this.#unusual = (late ? ZERO : 0) | (zeroing === 'both' ? ZERO_ALL : 0) | (poison ? VERIFY : 0)
+    this.#unusual = (late ? ZERO : 0) | (zeroing === 'both' ? ZERO_ALL : 0) | (poison ? VERIFY : 0) |
+      (tallied ? TALLY : 0)
     this.#unusualEnd = (fence === 'off' ? 0 : FENCE) | (poison ? POISON : 0) | (secure ? WIPE : 0) |
-      (leakDetection === 'paranoid' ? RENEW : 0)
+      (leakDetection === 'paranoid' ? RENEW : 0) | (tallied ? TALLY : 0)
     this.#fences = fence === 'sampled' ? FENCE_EVERY : 1
   }
 
@@ -157,7 +157,6 @@ class BufferPool {
     if (this.#unusual === 0) {
       const slot = kind.free.pop()
       if (slot !== undefined) {
-        this.#freeBytes -= kind.size
         const buffer = slot.buffer
         // Of a Buffer whose memory a user has taken away there is no first byte.
         if (slot.length === size && buffer[0] !== undefined) {
@@ -185,15 +184,16 @@ class BufferPool {
     slot.lender = this.#owner
     slot.turns = slot.turns + 1 | 0
     kind.asked += size
-    const live = ++kind.acquired - kind.ended
-    if (live > kind.peak) kind.peak = live
-    if (kind.free.length < kind.low) kind.low = kind.free.length
-    if (--this.#countdown === 0) this.#sample(slot, size)
+    kind.acquired += 1
+    if (kind.free.length < kind.low) kind.rise()
+    if (kind.acquired === kind.look) this.#sample(slot, size)
   }
 
   #sample (slot, size) {
-    this.#countdown = this.#leaks.interval()
-    if (this.#options.leakDetection !== 'off') this.#leaks.trace(slot, size)
+    slot.kind.look += this.#leaks.interval()
+    if (this.#options.leakDetection === 'off') return
+    this.#leaks.trace(slot, size)
+    slot.lender = this.#owner.odd
   }
 
   #acquireOddly (size, options) {
@@ -217,7 +217,7 @@ class BufferPool {
     for (;;) {
       let slot = kind.free.pop()
       if (slot !== undefined) {
-        this.#freeBytes -= kind.size
+        this.#tally(-kind.size)
       } else {
         slot = this.#make(kind)
         if (slot === undefined) return undefined
@@ -237,18 +237,18 @@ class BufferPool {
     }
     let buffer = slot.buffer
     if (slot.length !== size || buffer[0] === undefined) {
-      buffer = from(slot.memory, 0, size)
+      buffer = viewOf(slot.memory, size)
       stamp(buffer, slot)
       slot.buffer = buffer
       slot.length = size
     }
-    if ((this.#unusual & ZERO_ALL) !== 0) zero(this.#wholeOf(slot, kind), kind.size)
+    if ((this.#unusual & ZERO_ALL) !== 0) zeroAll(this.#wholeOf(slot, kind), kind.zeros)
     else if (zeroed ?? (this.#unusual & ZERO) !== 0) this.#clean(slot, kind)
     return buffer
   }
 
   #clean (slot, kind) {
-    if (slot.dirty > 0) zero(this.#wholeOf(slot, kind), slot.dirty)
+    if (slot.dirty > 0) fill.call(this.#wholeOf(slot, kind), 0, 0, slot.dirty)
     slot.dirty = 0
   }
 
@@ -261,7 +261,7 @@ class BufferPool {
   }
 
   #wholeOf (slot, kind) {
-    slot.whole ??= from(slot.memory, 0, kind.size)
+    slot.whole ??= viewOf(slot.memory, kind.size)
     return slot.whole
   }
 
@@ -272,6 +272,8 @@ class BufferPool {
     if (memory === REFUSED) return this.#useOwnMemory(kind)
     if (memory === FULL || memory === NO_MEMORY) return this.#makeNothing(memory, kind)
     kind.misses += 1
+    kind.made += 1
+    kind.rise()
     const { idleMs } = this.#options
     if (idleMs > 0) every(idleMs, this, this.#timer, pool => pool.#rest())
     return new Slot(this.#owner, kind, this.#memory.id, memory)
@@ -306,15 +308,16 @@ class BufferPool {
   /** Drops the `count` free chunks of a class that were used the longest ago. */
   #dropFree (kind, count, reason) {
     for (const slot of kind.free.splice(0, count)) {
-      this.#freeBytes -= kind.size
+      this.#tally(-kind.size)
       this.#drop(slot, kind, reason, true)
     }
-    if (kind.free.length < kind.low) kind.low = kind.free.length
+    kind.rise()
   }
 
   /** @returns {undefined} */
   #drop (slot, kind, reason, purge) {
     kind.dropped[reason] += 1
+    kind.made -= 1
     this.#memory.retire(slot, purge)
     return undefined
   }
@@ -330,7 +333,7 @@ class BufferPool {
     const slot = new Slot(this.#owner, this.#unpooled, -1, undefined)
     stamp(buffer, slot)
     slot.buffer = buffer
-    slot.lender = this.#owner
+    slot.lender = this.#owner.odd
     slot.length = size
     this.#unpooled.acquired += 1
     this.#unpooled.asked += size
@@ -376,48 +379,50 @@ class BufferPool {
   // ---- taking back
 
   release (buf, usedBytes = undefined) {
-    const slot = this.#lent(buf)
-    const kind = slot.kind
-    if (usedBytes !== undefined || slot.id < 0 || this.#unusualEnd !== 0 || buf[0] === undefined) {
-      this.#releaseOddly(slot, kind, usedBytes)
+    const slot = slotOf(buf)
+    if (slot === undefined || slot.lender !== this.#owner || slot.buffer !== buf || usedBytes !== undefined ||
+      this.#unusualEnd !== 0 || buf[0] === undefined) {
+      this.#releaseOddly(buf, usedBytes)
       return
     }
-    this.#end(slot, kind)
-    if (this.#zeroes) zero(slot.whole ?? this.#wholeOf(slot, kind), kind.size)
+    const kind = slot.kind
+    slot.lender = undefined
+    if (this.#zeroes) zeroAll(slot.whole ?? this.#wholeOf(slot, kind), kind.zeros)
     else slot.dirty = kind.size
-    this.#keep(slot, kind)
+    kind.free.push(slot)
   }
 
   /** The slot of a Buffer that is lent. */
   #lent (buf) {
     const slot = slotOf(buf)
-    if (slot === undefined || slot.buffer !== buf || slot.lender !== this.#owner) {
+    const mine = slot !== undefined && (slot.lender === this.#owner || slot.lender === this.#owner.odd)
+    if (!mine || slot.buffer !== buf) {
       throw this.#refusal(buf, slot)
     }
     return slot
   }
 
-  #end (slot, kind) {
-    slot.lender = undefined
-    kind.ended += 1
-    if (slot.traced) this.#leaks.untrace(slot)
+  #tally (bytes) {
+    if ((this.#unusual & TALLY) !== 0) this.#freeBytes += bytes
   }
 
   #keep (slot, kind) {
-    const bytes = this.#freeBytes + kind.size
-    if (bytes > this.#maxFreeBytes) {
+    if ((this.#unusual & TALLY) !== 0 && this.#freeBytes + kind.size > this.#options.maxFreeBytes) {
       this.#drop(slot, kind, 'full', true)
       return
     }
-    this.#freeBytes = bytes
+    this.#tally(kind.size)
     kind.free.push(slot)
   }
 
-  #releaseOddly (slot, kind, usedBytes) {
-    const length = lengthOf.call(slot.buffer)
+  #releaseOddly (buf, usedBytes) {
+    const slot = this.#lent(buf)
+    const length = lengthOf.call(buf)
     if (usedBytes !== undefined) shapes.checkUsed(usedBytes, length)
     if (slot.id < 0) return this.#releaseUnpooled(slot)
-    this.#end(slot, kind)
+    const kind = slot.kind
+    slot.lender = undefined
+    if (slot.traced) this.#leaks.untrace(slot)
     if (length === 0) this.#drop(slot, kind, 'detached', false)
     else this.#settle(slot, kind, usedBytes)
     if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
@@ -461,14 +466,14 @@ class BufferPool {
     slot.length = 0
     if (this.#memory.fence(slot)) return true
     kind.dropped.fence += 1
+    kind.made -= 1
     return false
   }
 
   #releaseUnpooled (slot) {
     slot.lender = undefined
-    this.#unpooled.ended += 1
-    const length = lengthOf.call(slot.buffer)
-    if (this.#zeroes && length > 0) zero(slot.buffer, length)
+    this.#unpooledEnded += 1
+    if (this.#zeroes) fill.call(slot.buffer, 0)
   }
 
   #refusal (buf, slot) {
@@ -480,7 +485,7 @@ class BufferPool {
   /** A chunk has come back by itself, because its Buffer was dropped. */
   #lose (id, index) {
     const kind = this.#kinds[index]
-    kind.ended += 1
+    kind.made -= 1
     kind.lost += 1
     this.#leaks.lose(id)
     if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
@@ -524,7 +529,8 @@ class BufferPool {
   }
 
   readStream (path, options = undefined) {
-    return readStream(this, path, options)
+    const { max, secure } = this.#options
+    return readStream(this, path, options, { most: max, secure })
   }
 
   // ---- looking after it
@@ -564,7 +570,7 @@ class BufferPool {
     // Tells what is lost first.
     const memory = this.#memory.stats()
     const { name, zeroing, fence, maxBytes } = this.#options
-    const { acquired, ended, asked } = this.#unpooled
+    const { acquired, asked } = this.#unpooled
     return {
       name,
       closed: this.#closed,
@@ -575,7 +581,7 @@ class BufferPool {
       secure: this.#options.secure ? memory.secure : null,
       waiting: this.#waiters.size,
       poisoned: this.#poisoned,
-      unpooled: { acquired, released: ended, bytes: asked },
+      unpooled: { acquired, released: this.#unpooledEnded, bytes: asked },
       leaks: this.#leaks.places
     }
   }
@@ -584,7 +590,7 @@ class BufferPool {
     if (this.#closed) return
     this.#closed = true
     this.#most = -1
-    this.#owner = {}
+    this.#owner = { odd: {} }
     this.#waiters.fail(poolClosed(this.name))
     this.#dropAll('closed')
     this.#final = this.stats()

@@ -5,10 +5,19 @@
 
 const { inspect } = require('node:util')
 
-const show = value => {
+const look = value => {
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
   const text = inspect(value, { depth: 0, maxStringLength: 40, maxArrayLength: 3, breakLength: Infinity })
   return typeof value === 'object' && value !== null ? text : `${text} (${typeof value})`
+}
+
+// What is looked at may throw.
+const show = value => {
+  try {
+    return look(value)
+  } catch {
+    return 'a value that cannot be shown'
+  }
 }
 
 const coded = (Type, code, message, options = undefined) => {
@@ -71,7 +80,7 @@ const messageOf = cause => `${cause?.message ?? cause}`
 /** The value cannot be made bytes or text, by the codec that is named, if there is one. */
 const notEncodable = (value, cause, codec = undefined) => coded(TypeError, 'ERR_HEAPWISE_NOT_ENCODABLE',
   `argument 'value' must be one that ${codec === undefined ? 'can be copied' : `codec '${codec}' can encode`}, got ` +
-  `${attempt(show, value)}: ${attempt(messageOf, cause)}`, { cause })
+  `${show(value)}: ${attempt(messageOf, cause)}`, { cause })
 
 /** The codec cannot make a value of what is stored. */
 const notDecodable = (cause, codec) => coded(Error, 'ERR_HEAPWISE_NOT_DECODABLE',
@@ -98,9 +107,12 @@ const targetTooSmall = (room, needed) => Object.assign(coded(RangeError, 'ERR_HE
 /** The pool has been closed. */
 const poolClosed = name => coded(Error, 'ERR_HEAPWISE_CLOSED', `the BufferPool '${name}' is closed`)
 
+// What is in a Buffer is nobody's business, a secret perhaps.
+const sight = value => ArrayBuffer.isView(value) ? `a view of ${value.byteLength} bytes` : show(value)
+
 /** A Buffer that the pool did not lend. */
 const foreignBuffer = (name, value) => coded(TypeError, 'ERR_HEAPWISE_FOREIGN_BUFFER',
-  `argument 'buf' must be a Buffer that the BufferPool '${name}' has lent, itself and not a view of it, got ${attempt(show, value)}`)
+  `argument 'buf' must be a Buffer that the BufferPool '${name}' has lent, itself and not a view of it, got ${sight(value)}`)
 
 /** A Buffer that has been released already. `place`: where, if that is known. */
 const doubleRelease = (name, place) => coded(Error, 'ERR_HEAPWISE_DOUBLE_RELEASE',

@@ -23,8 +23,9 @@ const ladder = (min, max) => {
 
 // Sizes are looked up by their length in bits and the two bits behind the first.
 const bucketOf = last => {
-  const high = 31 - Math.clz32(last | 4)
-  return (high << 2) + ((last | 4) >>> (high - 2))
+  const number = last < 4 ? 4 : last
+  const high = 31 - Math.clz32(number)
+  return (high << 2) + (number >>> high - 2)
 }
 
 /** For each bucket the first class that can hold any of its sizes. The next one that is large enough is it. */
@@ -36,6 +37,8 @@ const bucketsOf = kinds => {
     return kinds.find(kind => kind.size >= least) ?? kinds[kinds.length - 1]
   })
 }
+
+const LARGEST_COPIED = 512
 
 /** What is counted of why chunks left the pool. */
 const noDrops = () => ({ full: 0, idle: 0, trim: 0, cap: 0, detached: 0, fence: 0, poison: 0, closed: 0 })
@@ -49,9 +52,11 @@ class SizeClass {
     this.free = []
     /** The fewest that were free since the last look. */
     this.low = 0
+    /** Those that there are, lent or free. */
+    this.made = 0
     this.acquired = 0
-    /** Released or lost. */
-    this.ended = 0
+    /** The acquisition whose place is kept next. */
+    this.look = 0
     this.lost = 0
     this.misses = 0
     this.peak = 0
@@ -60,10 +65,21 @@ class SizeClass {
     this.dropped = noDrops()
     /** That of the next larger size. @type {SizeClass | undefined} */
     this.next = undefined
+    /** What a small chunk is overwritten with, which is quicker than filling it. */
+    this.zeros = size <= LARGEST_COPIED ? new Uint8Array(size) : undefined
   }
 
-  get live () { return this.acquired - this.ended }
+  get live () { return this.made - this.free.length }
+
+  /** There may be more of them lent than ever. */
+  rise () {
+    this.low = Math.min(this.low, this.free.length)
+    this.peak = Math.max(this.peak, this.live)
+  }
 }
+
+// A field that has once held a fraction is made for numbers of any size: no code is thrown away when it passes 2^31.
+new SizeClass(0, -1).asked = 0.5
 
 /** The classes of the sizes, ascending. */
 const classesOf = sizes => {

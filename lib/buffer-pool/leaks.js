@@ -14,15 +14,18 @@ const HERE = path.join(__dirname, '..') + path.sep
 // One acquisition in so many is looked at, as in Netty. Finding the place takes some microseconds.
 const OFTEN = 128
 // While nothing is lost, so many, from the 128th look on.
-const SELDOM = 1024
+const SELDOM = 4096
 const PATIENCE = 128
 const NEVER = 2 ** 30
 
 const FRAMES = { off: 0, simple: 1, advanced: 16, paranoid: 16 }
-// No way through this package is longer.
-const OWN_FRAMES = 16
+// The ways through this package: most of them, all of them. Each frame takes half a microsecond.
+const MOST_OWN = 6
+const ALL_OWN = 16
 
 const isOurs = site => site.getFileName()?.startsWith(HERE)
+
+const firstOutside = sites => sites.findIndex(site => !isOurs(site))
 
 /** So many frames of who has called `entry`. */
 const sitesBelow = (entry, frames) => {
@@ -40,8 +43,12 @@ const stackOf = (frames, entry) => {
     // To have the frames rather than a text of them, which takes longer.
     Error.prepareStackTrace = (_, sites) => sites
     let sites = sitesBelow(entry, frames)
-    if (sites.length === 0 || isOurs(sites[0])) sites = sitesBelow(stackOf, frames + OWN_FRAMES)
-    const outside = sites.findIndex(site => !isOurs(site))
+    let outside = firstOutside(sites)
+    for (const own of [MOST_OWN, ALL_OWN]) {
+      if (outside >= 0) break
+      sites = sitesBelow(stackOf, frames + own)
+      outside = firstOutside(sites)
+    }
     // As text at once: a frame keeps its function and receiver alive, the Buffer perhaps among what these hold.
     return outside < 0 ? [] : sites.slice(outside, outside + frames).map(site => `at ${site}`)
   } catch {

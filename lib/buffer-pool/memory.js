@@ -64,7 +64,17 @@ class NativeMemory {
   take (kind) {
     // The number of one that is lost may be given to another.
     events.dispatch()
-    return poolTake(this.#handle, kind.index, this.#id)
+    const memory = poolTake(this.#handle, kind.index, this.#id)
+    return typeof memory === 'number' ? memory : this.#adopt(memory)
+  }
+
+  // Node must not know what a user gets: what somebody has marked as untransferable it could not detach at the end, and
+  // would end the process (24.16 and later).
+  #adopt (memory) {
+    const moved = transfer === undefined ? undefined : move(memory)
+    if (moved === undefined) return memory
+    poolMoved(this.#handle, this.id, moved)
+    return moved
   }
 
   /** `purge`: its pages are of no use soon. */

@@ -17,7 +17,8 @@ class Slot {
   constructor (owner, kind, id, memory) {
     /** What stands for the pool, until that is closed. */
     this.owner = owner
-    /** The same while it is lent. @type {object | undefined} */
+    // Who takes it back while it is lent: `owner`, or `owner.odd` if there is more to do then.
+    /** @type {object | undefined} */
     this.lender = undefined
     this.kind = kind
     /** What native code calls the chunk; -1: memory that no pool has. */
@@ -73,4 +74,12 @@ const stamp = (buffer, slot) => {
 /** The slot that `value` leads to, if it is a Buffer with one. */
 const slotOf = Stamp.of
 
-module.exports = { Slot, slotOf, stamp }
+// What Buffer.from makes, without the looks at its arguments.
+const FastBuffer = Buffer[Symbol.species]
+const known = typeof FastBuffer === 'function' && FastBuffer.prototype === Buffer.prototype
+const { from } = Buffer
+
+/** A Buffer over the first bytes of an ArrayBuffer. @returns {Buffer} */
+const viewOf = (memory, length) => known ? new FastBuffer(memory, 0, length) : from(memory, 0, length)
+
+module.exports = { Slot, slotOf, stamp, viewOf }

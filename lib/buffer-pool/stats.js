@@ -7,7 +7,7 @@ const sum = (kinds, number) => kinds.reduce((total, kind) => total + number(kind
 const ofClass = kind => ({
   size: kind.size,
   acquired: kind.acquired,
-  released: kind.ended - kind.lost,
+  released: kind.acquired - kind.live - kind.lost,
   hits: kind.acquired - kind.misses,
   misses: kind.misses,
   live: kind.live,

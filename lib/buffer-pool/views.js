@@ -8,7 +8,10 @@ const { invalidType } = require('../errors')
 const { allocUnsafeSlow, from } = Buffer
 
 const bytesOf = view => {
-  if (ArrayBuffer.isView(view)) return from(view.buffer, view.byteOffset, view.byteLength)
+  if (ArrayBuffer.isView(view)) {
+    const { buffer, byteOffset, byteLength } = view
+    return byteLength === 0 ? Buffer.alloc(0) : from(buffer, byteOffset, byteLength)
+  }
   throw invalidType("argument 'view'", 'a Buffer, a TypedArray or a DataView', view)
 }
 

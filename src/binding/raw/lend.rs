@@ -4,8 +4,10 @@
 //! Whoever lends is told once, on the environment's own thread, and whether that is *sure*. As long as the environment lives
 //! it is: its finalizer comes when V8 has let go of the memory, wherever that was transferred to. But when an environment
 //! ends, Node declares all its loans over, those too whose memory a user has transferred to another thread. So before that,
-//! each ArrayBuffer that was lent is looked at: if it still has its memory, nobody else has. The look is a cleanup hook, and
-//! hooks run in reverse order; it is registered anew with each loan, so that it runs before Node's hooks for all of them.
+//! each ArrayBuffer that was lent is looked at: if it still has its memory, nobody else has. What Node does for each of its
+//! ArrayBuffers at the end, newest first, it does before all cleanup hooks, since Node 22. So the look is the finalizer of a
+//! *sentinel*, an ArrayBuffer of ours that is newer than all loans and that we hold until then. In Node 20, where the end of
+//! an ArrayBuffer is a hook, that is no different; a hook of ours is there in case another Node keeps another order.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -31,6 +33,10 @@ struct Loans {
     next: Cell<u64>,
     /// The environment is going down.
     ending: Cell<bool>,
+    /// A loan may be newer than the sentinel.
+    blind: Cell<bool>,
+    /// Its number, and a strong reference to its ArrayBuffer.
+    sentinel: Cell<(u64, sys::napi_ref)>,
 }
 
 impl Default for Loans {
@@ -40,6 +46,8 @@ impl Default for Loans {
             table: RefCell::default(),
             next: Cell::new(0),
             ending: Cell::new(false),
+            blind: Cell::new(false),
+            sentinel: Cell::new((u64::MAX, ptr::null_mut())),
         }
     }
 }
@@ -80,8 +88,7 @@ impl Call {
         if loans.ending.get() {
             return Err(Fault::new("the environment is going down"));
         }
-        let key = loans.next.get();
-        loans.next.set(key + 1);
+        let key = loans.number();
         loans.env.set(self.env);
         let loan = Loan { address, len, buffer: ptr::null_mut(), sure: false, over };
         loans.table.borrow_mut().insert(key, loan);
@@ -107,6 +114,7 @@ impl Call {
             return if refused { Ok(None) } else { Err(Fault::new(format!("no ArrayBuffer could be made: {status}"))) };
         }
         self.watch(loans, key, buffer);
+        self.post_sentinel(loans);
         loans.look_first();
         Ok(Some((Js(buffer), key)))
     }
@@ -133,6 +141,25 @@ impl Call {
             loan.sure = done;
         }
         done
+    }
+
+    /// Has an ArrayBuffer, newer than all loans, whose finalizer is called when the environment goes down.
+    fn post_sentinel(&self, loans: &Rc<Loans>) {
+        let key = loans.number();
+        let ticket = Box::into_raw(Box::new(Ticket { loans: Rc::clone(loans), key }));
+        let (mut buffer, mut reference) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: as in `lend`. The byte is the first of the ticket, which its finalizer frees; nobody else gets the ArrayBuffer.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(self.env, ticket.cast(), 1, Some(warn), ticket.cast(), &mut buffer)
+        };
+        // SAFETY: `buffer` was just handed out by `env`. The reference is strong.
+        let mut refer = || unsafe { sys::napi_create_reference(self.env, buffer, 1, &mut reference) };
+        let made = status == sys::Status::napi_ok && refer() == sys::Status::napi_ok;
+        if made {
+            let (_, before) = loans.sentinel.replace((key, reference));
+            forget(self.env, before);
+        }
+        loans.blind.set(loans.blind.get() || !made);
     }
 
     fn has_loan(&self, loans: &Loans, key: u64, js: Js) -> bool {
@@ -167,6 +194,10 @@ fn forget(env: sys::napi_env, reference: sys::napi_ref) {
 }
 
 impl Loans {
+    fn number(&self) -> u64 {
+        self.next.replace(self.next.get() + 1)
+    }
+
     /// Has the look at all loans come before the end of any of them.
     fn look_first(&self) {
         let this = ptr::from_ref(self).cast_mut().cast();
@@ -180,7 +211,9 @@ impl Loans {
 
     /// Notes which loans nobody else can have.
     fn look(&self) {
-        self.ending.set(true);
+        if self.ending.replace(true) {
+            return;
+        }
         let env = self.env.get();
         for loan in self.table.borrow_mut().values_mut() {
             loan.sure = loan.sure || (!loan.buffer.is_null() && has_memory(env, loan.buffer));
@@ -212,6 +245,18 @@ extern "C" fn ending(loans: *mut c_void) {
     let _ = catch_unwind(AssertUnwindSafe(|| loans.look()));
 }
 
+extern "C" fn warn(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) {
+    // SAFETY: the ticket that `post_sentinel` made for this finalizer, which is called once.
+    let Ticket { loans, key } = *unsafe { Box::from_raw(ticket.cast::<Ticket>()) };
+    let (current, reference) = loans.sentinel.get();
+    if current == key {
+        // A panic must not leave a finalizer. There is nobody left to tell.
+        let _ = catch_unwind(AssertUnwindSafe(|| loans.look()));
+        loans.sentinel.set((u64::MAX, ptr::null_mut()));
+        forget(env, reference);
+    }
+}
+
 extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) {
     // SAFETY: the ticket that `lend` made for this finalizer, which is called once.
     let ticket = unsafe { Box::from_raw(ticket.cast::<Ticket>()) };
@@ -219,6 +264,7 @@ extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_vo
         let loan = ticket.loans.table.borrow_mut().remove(&ticket.key);
         let Some(loan) = loan else { return };
         forget(env, loan.buffer);
-        (loan.over)(loan.sure || !ticket.loans.ending.get());
+        let unsure = ticket.loans.ending.get() || ticket.loans.blind.get();
+        (loan.over)(loan.sure || !unsure);
     }));
 }
