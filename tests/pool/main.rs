@@ -10,3 +10,21 @@ mod depot;
 mod model;
 mod rules;
 mod threads;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Waits until `done`, which a thread brings about. False if it takes too long.
+fn wait_until(done: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while !done() && start.elapsed() < Duration::from_secs(60) {
+        thread::yield_now();
+    }
+    done()
+}
+
+/// Gives all back that can be. Whether nothing is left.
+fn purge(depot: &heapwise::core::pool::depot::Depot) -> bool {
+    depot.purge();
+    !cfg!(target_os = "linux") || wait_until(|| depot.stats().dirty == 0)
+}

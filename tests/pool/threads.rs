@@ -163,10 +163,10 @@ fn threads_with_pools_of_their_own_share_a_depot() {
         }
     });
     depot.validate().unwrap();
-    depot.purge();
+    assert!(crate::purge(&depot));
     let stats = depot.stats();
     assert_eq!((stats.runs, stats.run_bytes, stats.stranded), (0, 0, 0));
-    assert!(stats.slabs > 0 && (stats.dirty == 0 || !cfg!(target_os = "linux")));
+    assert!(stats.slabs > 0);
 }
 
 #[test]
