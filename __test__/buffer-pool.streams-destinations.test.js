@@ -4,6 +4,7 @@
 
 const { spawnSync } = require('node:child_process')
 const crypto = require('node:crypto')
+const { once } = require('node:events')
 const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
@@ -156,6 +157,9 @@ test('more than one destination: a chunk is released when the last is done', asy
   const gzip = zlib.createGzip({ level: 1 })
   const stream = pool.readStream(file)
   for (const dest of [hash, fs.createWriteStream(name), gzip]) stream.pipe(dest)
+  const listeners = gzip.listenerCount('close')
+  const watch = () => expect(gzip.listenerCount('close')).toBeLessThanOrEqual(listeners + 3)
+  gzip.on('drain', watch)
   const packed = await consumers.buffer(gzip)
   await until(() => fs.statSync(name).size === LONG.length, 'it is written')
   expect(fs.readFileSync(name).equals(LONG)).toBe(true)
@@ -285,6 +289,13 @@ describe('strangers', () => {
     ['a PassThrough', stream => {
       const all = stream.pipe(new PassThrough()).toArray()
       return () => all
+    }],
+    ['a reader', stream => {
+      const kept = []
+      stream.on('readable', () => {
+        for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) kept.push(chunk)
+      })
+      return () => kept
     }]
   ])('next to a destination of Node: %s', async (what, follow) => {
     const stream = pool.readStream(file)
@@ -294,6 +305,58 @@ describe('strangers', () => {
     expect(fs.readFileSync(name).equals(LONG)).toBe(true)
     expect(Buffer.concat(await kept()).equals(LONG)).toBe(true)
     expect(pool.stats().acquired).toBe(0)
+  })
+
+  test('a response over a socket that was patched', async () => {
+    const kept = []
+    const server = http.createServer((request, response) => pool.readStream(file).pipe(response))
+    server.on('connection', socket => {
+      const { write } = socket
+      socket.write = (chunk, ...rest) => {
+        kept.push(chunk)
+        return write.call(socket, chunk, ...rest)
+      }
+    })
+    const port = await listening(server)
+    const [incoming] = await once(http.get({ port, host: '127.0.0.1' }), 'response')
+    expect((await consumers.buffer(incoming)).equals(LONG)).toBe(true)
+    expect(Buffer.concat(kept.filter(Buffer.isBuffer)).includes(LONG.subarray(-345))).toBe(true)
+    expect(pool.stats().acquired).toBe(0)
+  })
+
+  test('one that is patched while chunks are on their way keeps what they were', async () => {
+    const stream = pool.readStream(file)
+    const dest = fs.createWriteStream(fileName('patched'))
+    const kept = []
+    stream.pipe(dest)
+    await until(() => stream.bytesRead > CHUNK * 3, 'it flows')
+    const patch = (chunk, encoding, callback) => {
+      kept.push(chunk)
+      callback()
+    }
+    // Between two chunks, one of which has been read already.
+    await once(dest, 'drain')
+    Object.assign(dest, { _write: patch, _writev: null })
+    await finished(dest)
+    const got = Buffer.concat(kept)
+    expect(got.length).toBeGreaterThan(CHUNK)
+    expect(got.equals(LONG.subarray(-got.length))).toBe(true)
+    kept.length = 0
+    await untilCollected(() => pool.stats().live === 0, 'all comes back')
+  })
+
+  test("with 'always', one that calls back twice takes nothing from the others", async () => {
+    const hasty = new Writable({ write (chunk, encoding, callback) { callback() } })
+    hasty.write = (chunk, callback) => {
+      for (let i = 0; i < 4; i++) callback()
+      return true
+    }
+    const sink = slowSink()
+    const stream = pool.readStream(file, { recycle: 'always' })
+    stream.pipe(hasty)
+    await finished(stream.pipe(sink))
+    expect(sink.bytes().equals(LONG)).toBe(true)
+    await expectRecycled(pool, 41)
   })
 
   test('who comes while chunks are on their way keeps what they were', async () => {
@@ -340,6 +403,7 @@ describe('as any other pipe', () => {
       // By name, or all there are.
       if (name === names[0]) stream.unpipe(dest)
       else stream.unpipe()
+      expect(stream.listenerCount('data')).toBe(0)
       dest.end()
       await ended(dest)
     }
@@ -364,20 +428,42 @@ describe('as any other pipe', () => {
     expect(stdout.equals(Buffer.concat([LONG, Buffer.from('0')]))).toBe(true)
   })
 
-  test('what a listener throws is uncaught, not an error of the stream', () => {
+  test.each(['path', 'handle', 'waiting'])('what a listener throws is uncaught: %s', how => {
     const child = path.join(__dirname, 'fixtures', 'buffer-pool-stdout.js')
-    const { stdout } = spawnSync(process.execPath, [child, file, 'throws'], { encoding: 'utf8' })
-    expect(stdout).toBe('uncaught: by a listener')
+    const { stdout } = spawnSync(process.execPath, [child, file, how], { encoding: 'utf8' })
+    expect(stdout).toBe('uncaughtException: by a listener')
   })
 
-  test('the same destination twice gets all twice', async () => {
+  test('the same destination twice gets all twice, and can be left twice', async () => {
     const sink = slowSink()
     const stream = pool.readStream(file, { end: 9 })
     stream.pipe(sink)
     stream.pipe(sink)
     await finished(sink)
     expect(sink.bytes().equals(Buffer.concat([LONG.subarray(0, 10), LONG.subarray(0, 10)]))).toBe(true)
+    const other = pool.readStream(file)
+    for (let i = 0; i < 2; i++) other.pipe(new PassThrough()).destroy()
+    const dest = fs.createWriteStream(fileName('twice'))
+    for (let i = 0; i < 2; i++) other.pipe(dest)
+    other.unpipe(dest).unpipe(dest)
+    await until(() => other.listenerCount('data') === 0, 'nobody listens any more')
+    for (const each of [other, dest]) each.destroy()
     await expectAllReleased(pool)
+  })
+
+  test('a destination that goes by itself does not change what the others get', async () => {
+    const stream = pool.readStream(file)
+    const leaving = zlib.createGzip()
+    leaving.on('error', () => {})
+    const name = fileName('stays')
+    const staying = fs.createWriteStream(name)
+    stream.pipe(leaving)
+    stream.pipe(staying)
+    await until(() => stream.bytesRead > CHUNK, 'it flows')
+    leaving.destroy()
+    await ended(staying)
+    expect(fs.readFileSync(name).equals(LONG)).toBe(true)
+    await expectRecycled(pool, 40)
   })
 })
 
@@ -429,6 +515,37 @@ describe('destinations that fail', () => {
     request.on('error', () => {})
     await until(() => serving !== undefined, 'it is asked')
     expect(await serving).toMatchObject({ code: expect.any(String) })
+    await expectAllReleased(pool)
+  })
+
+  test('a response that is destroyed while the system has a chunk', async () => {
+    const { dest, result } = await DESTINATIONS['a response']()
+    const cutOff = rejectionOf(result)
+    let lent
+    // Before any of the stream's own.
+    dest.once('close', () => { lent = pool.stats().live })
+    const endless = { fd: -1, close: async () => {}, read: async (to, at, bytesRead) => ({ bytesRead }) }
+    const stream = pool.readStream(null, { fd: endless })
+    stream.pipe(dest)
+    await until(() => dest.socket.writableNeedDrain && dest.socket.bytesWritten > CHUNK, 'it is stuck')
+    dest.destroy()
+    await ended(dest)
+    expect(lent).toBeGreaterThan(0)
+    expect(await cutOff).toMatchObject({ code: 'ECONNRESET' })
+    stream.destroy()
+    await ended(stream)
+    await expectAllReleased(pool)
+  })
+
+  test('one that is closed already', async () => {
+    const dest = fs.createWriteStream(fileName('closed-already'))
+    dest.destroy()
+    await ended(dest)
+    const stream = pool.readStream(file)
+    stream.pipe(dest)
+    await until(() => stream.bytesRead >= CHUNK, 'it reads')
+    stream.destroy()
+    await ended(stream)
     await expectAllReleased(pool)
   })
 

@@ -6,7 +6,8 @@ const { PassThrough, Readable } = require('node:stream')
 const consumers = require('node:stream/consumers')
 const { finished } = require('node:stream/promises')
 const {
-  CAN_MOVE, DOUBLE, FOREIGN, FULL, INVALID_USE, closeAll, isZero, open, rejectionOf, refuses, until, untilCollected
+  CAN_MOVE, DOUBLE, FOREIGN, FULL, INVALID_USE, closeAll, isZero, open, rejectionOf, refuses, takeAway, until,
+  untilCollected
 } = require('./support/buffer-pool-tools')
 const {
   CHUNK, CONSUMERS, ended, expectAllReleased, expectRecycled, fileWith, handleOf, randomBytes, removeFiles
@@ -99,6 +100,36 @@ describe("recycle: 'always'", () => {
     await expectAllReleased(pool)
   })
 
+  test('read(0) does not ask for the next', async () => {
+    const stream = pool.readStream(fileWith(LONG, 'zero'), { recycle: 'always' })
+    await until(() => { stream.read(0); return stream.readableLength > 0 }, 'there is a chunk')
+    const chunk = stream.read()
+    stream.read(0)
+    expect(chunk.equals(LONG.subarray(0, chunk.length))).toBe(true)
+    stream.read()
+    expect(isZero(chunk)).toBe(true)
+    stream.destroy()
+    stream.read()
+    await ended(stream)
+    await expectAllReleased(pool)
+  })
+
+  test('a consumer may take the memory of a chunk away', async () => {
+    let taken = 0
+    let got = 0
+    for await (const chunk of pool.readStream(fileWith(LONG, 'taken'), { recycle: 'always' })) {
+      expect(chunk.equals(LONG.subarray(got, got + chunk.length))).toBe(true)
+      got += chunk.length
+      const memory = takeAway(chunk)
+      if (memory !== undefined) taken += 1
+    }
+    expect(got).toBe(LONG.length)
+    // Node 20 does not let go of memory that native code made.
+    expect(pool.stats().dropped.detached).toBe(taken)
+    if (CAN_MOVE) expect(taken).toBe(13)
+    await expectAllReleased(pool)
+  })
+
   test('with a fence, who keeps a chunk has nothing', async () => {
     const fenced = open({ fence: 'always' })
     const kept = await fenced.readStream(fileWith(LONG, 'fenced'), { recycle: 'always' }).toArray()
@@ -184,7 +215,31 @@ describe('recycle: false', () => {
     await expectRecycled(pool, 13)
   })
 
-  test('so are those that are given out as a copy; those that are cut come back when they are collected', async () => {
+  test('so are those that are made text, and those that are given out as one copy', async () => {
+    const ahead = async options => {
+      const stream = pool.readStream(null, { fd: handleOf(LONG, 10, 20, 30), end: 59, recycle: false, ...options })
+      await until(() => { stream.read(0); return stream.readableLength === 60 }, 'all is there')
+      expect(pool.stats().live).toBe(3)
+      return stream
+    }
+    const copied = await ahead()
+    expect(copied.read(60).equals(LONG.subarray(0, 60))).toBe(true)
+    await expectAllReleased(pool)
+    const text = (await ahead()).setEncoding('latin1')
+    await expectAllReleased(pool)
+    expect(text.read()).toBe(LONG.toString('latin1', 0, 60))
+    const part = await ahead()
+    expect(part.read(31).equals(LONG.subarray(0, 31))).toBe(true)
+    expect(pool.stats().live).toBe(1)
+    part.destroy()
+    await ended(part)
+    await expectAllReleased(pool)
+    expect(pool.stats().acquired).toBeGreaterThan(9)
+    copied.destroy()
+    text.destroy()
+  })
+
+  test('of those that are cut, what is not copied comes back when they are collected', async () => {
     const stream = pool.readStream(fileWith(LONG, 'copied'), { recycle: false, chunkSize: 1000 })
     const parts = []
     stream.on('readable', () => {

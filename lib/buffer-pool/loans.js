@@ -111,9 +111,9 @@ class Outlet {
   }
 
   #answered (end, error) {
-    // An error may come while the operating system still has the chunk, or not at all: 'close' comes after both.
-    if (error && !this.#dest.closed) return
-    if (!this.#open.delete(end)) return
+    // An error may come while the operating system still has the chunk. 'close' comes when it has not; at most a
+    // compressor still reads it then, and what it makes of it goes nowhere.
+    if (error || !this.#open.delete(end)) return
     end()
     if (this.#open.size === 0) this.#dest.removeListener('close', this.#closed)
   }

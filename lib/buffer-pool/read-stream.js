@@ -332,11 +332,9 @@ class PoolReadStream extends Readable {
 
   async * #takeTurns (chunks) {
     try {
-      for await (const chunk of chunks) {
-        yield chunk
-        this.#endTurn()
-      }
+      yield * chunks
     } finally {
+      // No read() comes after the last chunk, nor after a break.
       this.#endTurn()
     }
   }
@@ -411,16 +409,11 @@ class PoolReadStream extends Readable {
  * @param {any} options
  * @param {{ most: number, secure: boolean }} limits of the pool
  */
-const readStream = (pool, path, options, limits = limitsOf(pool)) => {
+const readStream = (pool, path, options, limits) => {
   const read = readOptions(options, limits)
   if (read.fd === undefined) checkPath(path)
   if (pool.closed) throw poolClosed(pool.name)
   return new PoolReadStream(pool, path, read)
-}
-
-const limitsOf = pool => {
-  const { classes, secure } = pool.stats()
-  return { most: classes[classes.length - 1].size, secure: secure !== null }
 }
 
 module.exports = { readStream }
