@@ -14,10 +14,8 @@ const { isDoneByCallback, isGone, kindOf } = require('./destinations')
  * @param {number} used
  */
 const giveBack = (pool, memory, used) => {
-  // What a pool lent before it was closed is nobody's.
-  if (pool.closed) return
-  // Somebody may have transferred it: then it has no bytes at all.
-  pool.release(memory, used < memory.length ? used : undefined)
+  // What a pool lent before it was closed is nobody's. What has been transferred has no bytes.
+  if (!pool.closed) pool.release(memory, used < memory.length ? used : undefined)
 }
 
 /** A chunk in the hands of consumers. It is released when the last of them is done with it. */
@@ -65,7 +63,12 @@ class Outlet {
   #kind
   #trusts
   #current
-  /** What ends the loans that the destination has not ended. @type {Set<() => void>} */
+  /**
+   * What ends the loans that the destination has not ended. If it fails, it may never do that: then its 'close' does.
+   * At most a compressor still reads the chunk then, and what it makes of it goes nowhere.
+   *
+   * @type {Set<() => void>}
+   */
   #open = new Set()
   #closed = () => {
     for (const end of this.#open) end()
@@ -107,13 +110,11 @@ class Outlet {
     const end = loan.hold()
     if (this.#open.size === 0) dest.once('close', this.#closed)
     this.#open.add(end)
-    return dest.write(chunk, error => this.#answered(end, error))
+    return dest.write(chunk, () => this.#answered(end))
   }
 
-  #answered (end, error) {
-    // An error may come while the operating system still has the chunk. 'close' comes when it has not; at most a
-    // compressor still reads it then, and what it makes of it goes nowhere.
-    if (error || !this.#open.delete(end)) return
+  #answered (end) {
+    if (!this.#open.delete(end)) return
     end()
     if (this.#open.size === 0) this.#dest.removeListener('close', this.#closed)
   }
