@@ -76,7 +76,7 @@ export declare namespace BufferPool {
     /**
      * How much is kept to find the place that acquired what was lost. Losses are counted in any case.
      * - `'off'`: nothing.
-     * - `'simple'`: the line, for one acquisition in 128, or in 1024 as long as nothing is lost.
+     * - `'simple'`: the line, for one acquisition in 128; after 128 of these in 4096, as long as nothing was ever lost.
      * - `'advanced'`: the stack, for one in 128, and the line that released it.
      * - `'paranoid'`: the same for each, and a new Buffer each time, so that an old one is told from the new.
      * @default 'simple'

@@ -9,28 +9,21 @@
 const events = require('./buffer-pool/events')
 const { SizeClass, bucketOf, bucketsOf, classesOf } = require('./buffer-pool/classes')
 const { Leaks } = require('./buffer-pool/leaks')
+const { lengthOf, plain, viewOf, zero, zeroAll } = require('./buffer-pool/bytes')
 const { DISPOSE, Lease } = require('./buffer-pool/lease')
-const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
+const { FENCED, FULL, GONE, NO_MEMORY, REFUSED, openMemory, refusesSecure } = require('./buffer-pool/memory')
 const { readOptions } = require('./buffer-pool/options')
 const { readStream } = require('./buffer-pool/read-stream')
 const shapes = require('./buffer-pool/shapes')
-const { Slot, slotOf, stamp, viewOf } = require('./buffer-pool/slot')
+const { Slot, slotOf, stamp } = require('./buffer-pool/slot')
 const { readStats } = require('./buffer-pool/stats')
+const { abandoned, every, letGo } = require('./buffer-pool/upkeep')
 const { Waiters } = require('./buffer-pool/waiters')
 const {
   doubleRelease, foreignBuffer, invalidUse, outOfMemory, outOfRange, poolClosed, poolFull, waitedTooLong
 } = require('./errors')
 
-const getterOf = (object, name) => Object.getOwnPropertyDescriptor(object, name).get
-
-// Captured, so that nobody who replaces them later changes what zeroing means.
-const { alloc, allocUnsafeSlow } = Buffer
-const { fill, set } = Uint8Array.prototype
-// What an object says of itself may be what somebody has put on it.
-const lengthOf = getterOf(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-const bytesIn = getterOf(ArrayBuffer.prototype, 'byteLength')
-
-const { setInterval, clearInterval, structuredClone } = globalThis
+const { queueMicrotask } = globalThis
 
 const DEFAULT_READ = 65536
 
@@ -48,35 +41,8 @@ const SERVE = 16
 // The free bytes are counted, since they have a bound of their own.
 const TALLY = 32
 
-const zeroAll = (bytes, zeros) => {
-  if (zeros === undefined) fill.call(bytes, 0)
-  else set.call(bytes, zeros)
-}
-
 // A fence is put up for one release in so many, when they are sampled.
 const FENCE_EVERY = 128
-
-const letGo = ({ memory, timer }) => {
-  clearInterval(timer.id)
-  timer.id = undefined
-  events.forget(memory.handle)
-  memory.close()
-}
-
-const abandoned = new FinalizationRegistry(letGo)
-
-// What a timer may hold: the pool is collected all the same.
-const every = (ms, pool, timer, look) => {
-  const held = new WeakRef(pool)
-  timer.id ??= setInterval(() => {
-    const alive = held.deref()
-    if (alive === undefined || !look(alive)) {
-      clearInterval(timer.id)
-      timer.id = undefined
-    }
-  }, ms)
-  timer.id.unref()
-}
 
 class BufferPool {
   // The hot ones first.
@@ -101,8 +67,6 @@ class BufferPool {
   #fences = 0
   #timer = { id: undefined }
   #reader
-  // What stats() says once it is closed.
-  #final
 
   constructor (options = undefined) {
     const read = readOptions(options)
@@ -110,7 +74,7 @@ class BufferPool {
     this.#most = read.max
     this.#kinds = classesOf(read.sizes)
     this.#buckets = bucketsOf(this.#kinds)
-    this.#leaks = new Leaks(read, this.acquire)
+    this.#leaks = new Leaks(read, BufferPool.prototype.acquire)
     for (const kind of this.#kinds) kind.look = this.#leaks.interval()
     this.#zeroes = read.zeroing === 'on-release' || read.zeroing === 'both'
     this.#setModes(read)
@@ -231,12 +195,12 @@ class BufferPool {
 
   /** The Buffer of a chunk as the policy wants it; undefined if the chunk is of no use and has been dropped. */
   #prepare (slot, kind, size, zeroed) {
-    if (bytesIn.call(slot.memory) === 0) return this.#drop(slot, kind, 'detached', false)
+    let buffer = slot.buffer
+    if (buffer !== undefined && buffer[0] === undefined) return this.#drop(slot, kind, 'detached', false)
     if ((this.#unusual & VERIFY) !== 0 && slot.turns !== 0 && !this.#verified(slot, kind)) {
       return this.#drop(slot, kind, 'poison', false)
     }
-    let buffer = slot.buffer
-    if (slot.length !== size || buffer[0] === undefined) {
+    if (slot.length !== size) {
       buffer = viewOf(slot.memory, size)
       stamp(buffer, slot)
       slot.buffer = buffer
@@ -248,7 +212,7 @@ class BufferPool {
   }
 
   #clean (slot, kind) {
-    if (slot.dirty > 0) fill.call(this.#wholeOf(slot, kind), 0, 0, slot.dirty)
+    if (slot.dirty > 0) zero(this.#wholeOf(slot, kind), slot.dirty)
     slot.dirty = 0
   }
 
@@ -256,7 +220,7 @@ class BufferPool {
     const offset = this.#memory.verify(slot)
     if (offset < 0) return true
     this.#poisoned += 1
-    this.#leaks.misuse({ kind: 'write-after-release', size: kind.size, offset, releasedAt: slot.freedAt })
+    this.#leaks.misuse({ kind: 'write-after-release', size: kind.size, offset, releasedAt: slot.place })
     return false
   }
 
@@ -285,6 +249,7 @@ class BufferPool {
   }
 
   #useOwnMemory (kind) {
+    if (this.#options.secure) throw refusesSecure()
     this.#shut()
     this.#open({ ...this.#options, own: true })
     return this.#make(kind)
@@ -316,9 +281,10 @@ class BufferPool {
 
   /** @returns {undefined} */
   #drop (slot, kind, reason, purge) {
+    // One whose memory was taken away and collected has been told as lost.
+    if (!this.#memory.retire(slot, purge)) return undefined
     kind.dropped[reason] += 1
     kind.made -= 1
-    this.#memory.retire(slot, purge)
     return undefined
   }
 
@@ -329,7 +295,7 @@ class BufferPool {
   }
 
   #lendUnpooled (size, zeroed = this.#options.zeroing !== 'none') {
-    const buffer = zeroed ? alloc(size) : allocUnsafeSlow(size)
+    const buffer = plain(size, zeroed)
     const slot = new Slot(this.#owner, this.#unpooled, -1, undefined)
     stamp(buffer, slot)
     slot.buffer = buffer
@@ -363,6 +329,7 @@ class BufferPool {
     const late = () => waitedTooLong(this.name, size, timeout)
     const asker = this.#leaks.here()
     const serve = () => {
+      if (this.#closed) throw poolClosed(this.name)
       const served = this.#take(kind, size, zeroed)
       if (served !== undefined && asker !== undefined) this.#leaks.blame(slotOf(served), asker)
       return served
@@ -446,7 +413,7 @@ class BufferPool {
     slot.dirty = 0
     if (this.#memory.wipe(slot)) return true
     this.#poisoned += 1
-    this.#leaks.misuse({ kind: 'overrun', size: kind.size, releasedAt: slot.freedAt })
+    this.#leaks.misuse({ kind: 'overrun', size: kind.size, releasedAt: slot.place })
     return false
   }
 
@@ -464,31 +431,43 @@ class BufferPool {
     }
     slot.buffer = slot.whole = undefined
     slot.length = 0
-    if (this.#memory.fence(slot)) return true
-    kind.dropped.fence += 1
-    kind.made -= 1
-    return false
+    const outcome = this.#memory.fence(slot)
+    if (outcome === GONE) {
+      kind.dropped.fence += 1
+      kind.made -= 1
+    }
+    return outcome === FENCED
   }
 
   #releaseUnpooled (slot) {
     slot.lender = undefined
     this.#unpooledEnded += 1
-    if (this.#zeroes) fill.call(slot.buffer, 0)
+    if (this.#zeroes && lengthOf.call(slot.buffer) > 0) zeroAll(slot.buffer, undefined)
   }
 
   #refusal (buf, slot) {
     if (this.#closed) return poolClosed(this.name)
     if (slot === undefined || slot.owner !== this.#owner) return foreignBuffer(this.name, buf)
-    return doubleRelease(this.name, slot.freedAt)
+    return doubleRelease(this.name, slot.place)
   }
 
   /** A chunk has come back by itself, because its Buffer was dropped. */
   #lose (id, index) {
+    if (this.#closed) return
     const kind = this.#kinds[index]
+    const free = kind.free.findIndex(slot => slot.id === id)
     kind.made -= 1
-    kind.lost += 1
-    this.#leaks.lose(id)
-    if ((this.#unusualEnd & SERVE) !== 0) this.#waiters.serve()
+    if (free < 0) {
+      kind.lost += 1
+      this.#leaks.lose(id)
+    } else {
+      // A user has taken the memory of one that he no longer had.
+      kind.free.splice(free, 1)
+      kind.dropped.detached += 1
+      this.#tally(-kind.size)
+    }
+    // Not at once: this may be in the midst of a call.
+    if ((this.#unusualEnd & SERVE) !== 0) queueMicrotask(() => this.#waiters.serve())
   }
 
   // ---- shapes of use
@@ -516,8 +495,8 @@ class BufferPool {
   detach (buf) {
     if (this.#options.secure) throw invalidUse('a secure pool gives nothing away: detach() copies to other memory')
     this.#lent(buf)
-    const copy = allocUnsafeSlow(lengthOf.call(buf))
-    copy.set(buf)
+    const copy = plain(lengthOf.call(buf), false)
+    if (copy.length > 0) copy.set(buf)
     this.release(buf)
     return copy
   }
@@ -566,7 +545,6 @@ class BufferPool {
   }
 
   stats () {
-    if (this.#final !== undefined) return structuredClone(this.#final)
     // Tells what is lost first.
     const memory = this.#memory.stats()
     const { name, zeroing, fence, maxBytes } = this.#options
@@ -593,7 +571,6 @@ class BufferPool {
     this.#owner = { odd: {} }
     this.#waiters.fail(poolClosed(this.name))
     this.#dropAll('closed')
-    this.#final = this.stats()
     this.#leaks.clear()
     this.#shut()
   }

@@ -46,7 +46,8 @@ const noDrops = () => ({ full: 0, idle: 0, trim: 0, cap: 0, detached: 0, fence: 
 /** The chunks of one size that a pool has: those that are free, and what there is to count. */
 class SizeClass {
   constructor (size, index) {
-    this.size = size
+    // Not a double, which a product of doubles is.
+    this.size = size | 0
     this.index = index
     /** Those that can be lent, the one used last at the end. @type {any[]} */
     this.free = []

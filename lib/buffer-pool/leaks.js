@@ -13,7 +13,7 @@ const HERE = path.join(__dirname, '..') + path.sep
 
 // One acquisition in so many is looked at, as in Netty. Finding the place takes some microseconds.
 const OFTEN = 128
-// While nothing is lost, so many, from the 128th look on.
+// As long as nothing was ever lost, from the 128th look on.
 const SELDOM = 4096
 const PATIENCE = 128
 const NEVER = 2 ** 30
@@ -35,11 +35,21 @@ const sitesBelow = (entry, frames) => {
   return holder.stack
 }
 
+const restore = before => {
+  try {
+    Object.assign(Error, before)
+  } catch {
+    // It could not be changed either.
+  }
+}
+
 /** So many frames outside of this package, the nearest first. Quicker if they are those of who called `entry`. */
 const stackOf = (frames, entry) => {
-  const { stackTraceLimit, prepareStackTrace } = Error
+  let before
   // Somebody may have made Error what it must not be, or frozen it.
   try {
+    const { stackTraceLimit, prepareStackTrace } = Error
+    before = { stackTraceLimit, prepareStackTrace }
     // To have the frames rather than a text of them, which takes longer.
     Error.prepareStackTrace = (_, sites) => sites
     let sites = sitesBelow(entry, frames)
@@ -54,14 +64,15 @@ const stackOf = (frames, entry) => {
   } catch {
     return []
   } finally {
-    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
-    Reflect.set(Error, 'prepareStackTrace', prepareStackTrace)
+    restore(before)
   }
 }
 
+const { queueMicrotask: soon } = globalThis
+
 const later = (report, listener, topic) => {
   if (listener === undefined && !topic.hasSubscribers) return
-  queueMicrotask(() => {
+  soon(() => {
     topic.publish(report)
     listener?.(report)
   })
@@ -78,7 +89,9 @@ class Leaks {
   #traces = new Map()
   /** How many were lost that were acquired there, by place. */
   #places = new Map()
-  #quiet = 0
+  #looks = 0
+  // Nothing was ever lost.
+  #clean = true
   #random = 0x2545f491
 
   /** @param {any} options @param {Function} entry is what most acquisitions go through. */
@@ -98,13 +111,13 @@ class Leaks {
     this.#random ^= this.#random << 13
     this.#random ^= this.#random >>> 17
     this.#random ^= this.#random << 5
-    const mean = this.#level === 'simple' && this.#quiet >= PATIENCE ? SELDOM : OFTEN
+    const mean = this.#level === 'simple' && this.#clean && this.#looks >= PATIENCE ? SELDOM : OFTEN
     return 1 + (this.#random >>> 0) % (2 * mean - 1)
   }
 
   /** Keeps the place that acquires now. */
   trace (slot, length) {
-    this.#quiet += 1
+    this.#looks += 1
     if (slot.id < 0) return
     slot.traced = true
     this.#traces.set(slot.id, { stack: stackOf(this.#frames, this.#entry), size: slot.kind.size, length })
@@ -125,12 +138,14 @@ class Leaks {
   untrace (slot) {
     slot.traced = false
     this.#traces.delete(slot.id)
-    if (this.#level !== 'simple') slot.freedAt = stackOf(this.#frames, this.#entry)[0]
+    if (this.#level === 'simple') return
+    slot.freedAt = stackOf(this.#frames, this.#entry)[0]
+    slot.freedTurn = slot.turns
   }
 
   /** A chunk is lost. The first time at each place it is told. */
   lose (id) {
-    this.#quiet = 0
+    this.#clean = false
     const trace = this.#traces.get(id)
     if (trace === undefined) return
     this.#traces.delete(id)

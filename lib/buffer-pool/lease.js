@@ -19,7 +19,7 @@ class Lease {
     this.#buffer = buffer
     this.#slot = slotOf(buffer)
     this.#turn = this.#slot.turns
-    this.#size = buffer.length
+    this.#size = this.#slot.length
   }
 
   get size () { return this.#size }

@@ -19,6 +19,11 @@ const FULL = 0
 const NO_MEMORY = 1
 const REFUSED = 2
 
+/** What `fence` answers: what is left has its chunk, it was given up for the fence, it had been lost before. */
+const FENCED = 0
+const GONE = 1
+const LOST = 2
+
 const POISON = 0xdb
 
 const { transfer } = /** @type {any} */ (ArrayBuffer.prototype)
@@ -43,11 +48,12 @@ const move = memory => {
 const handOver = transfer === undefined ? memory => memory : move
 
 // What poolStats writes.
-const NUMBERS = 8
+const NUMBERS = 6
 
 class NativeMemory {
   #handle
   #id = new Float64Array(1)
+  #closed = false
   #numbers
 
   constructor ({ poolSize, maxBytes, secure, sizes }) {
@@ -62,7 +68,7 @@ class NativeMemory {
   get id () { return this.#id[0] }
 
   take (kind) {
-    // The number of one that is lost may be given to another.
+    // What is lost makes room.
     events.dispatch()
     const memory = poolTake(this.#handle, kind.index, this.#id)
     return typeof memory === 'number' ? memory : this.#adopt(memory)
@@ -77,21 +83,22 @@ class NativeMemory {
     return moved
   }
 
-  /** `purge`: its pages are of no use soon. */
+  /** `purge`: its pages are of no use soon. False: it has been told as lost, since its memory was taken. */
   retire (slot, purge) {
-    poolRetire(this.#handle, slot.id, handOver(slot.memory), purge ? 1 : 0)
+    const done = poolRetire(this.#handle, slot.id, handOver(slot.memory), purge ? 1 : 0)
+    if (!done) events.dispatch()
+    return done
   }
 
-  /** False: the chunk is gone instead. */
+  /** What became of the chunk. */
   fence (slot) {
     const moved = transfer === undefined ? undefined : move(slot.memory)
     if (moved === undefined) {
-      this.retire(slot, false)
-      return false
+      return this.retire(slot, false) ? GONE : LOST
     }
     slot.memory = moved
     poolMoved(this.#handle, slot.id, moved)
-    return true
+    return FENCED
   }
 
   poison (slot) {
@@ -114,15 +121,18 @@ class NativeMemory {
 
   stats () {
     const numbers = this.#numbers
-    events.dispatch()
-    poolStats(this.#handle, numbers)
-    const [mapped, committed, out, pinned, lostBytes, locked, guarded, kept] = numbers
-    return {
-      mapped, committed, out, pinned, lostBytes, secure: { locked, guarded: guarded === 1, dumpExcluded: kept === 1 }
+    if (!this.#closed) {
+      events.dispatch()
+      poolStats(this.#handle, numbers)
     }
+    const [mapped, committed, pinned, locked, guarded, kept] = numbers
+    return { mapped, committed, pinned, secure: { locked, guarded: guarded === 1, dumpExcluded: kept === 1 } }
   }
 
   close () {
+    // What it had at last can still be asked for.
+    this.stats()
+    this.#closed = true
     poolClose(this.#handle)
   }
 }
@@ -136,7 +146,6 @@ const dropped = new FinalizationRegistry(({ memory, id, index, size }) => {
 class OwnMemory {
   #most
   #out = 0
-  #lostBytes = 0
   #next = 0
   #self = new WeakRef(this)
   #tell
@@ -169,7 +178,6 @@ class OwnMemory {
 
   lose (id, index, size) {
     this.#out -= size
-    this.#lostBytes += size
     this.#tell(id, index)
   }
 
@@ -177,7 +185,8 @@ class OwnMemory {
     dropped.unregister(slot.memory)
     this.#out -= slot.kind.size
     // Stale views lose it as well.
-    if (slot.memory.byteLength > 0) OwnMemory.#move(slot.memory)
+    OwnMemory.#move(slot.memory)
+    return true
   }
 
   static #move (memory) {
@@ -194,11 +203,11 @@ class OwnMemory {
     const moved = OwnMemory.#move(slot.memory)
     if (moved === undefined) {
       this.#out -= slot.kind.size
-      return false
+      return GONE
     }
     slot.memory = moved
     this.#watch(moved, slot.id, slot.kind)
-    return true
+    return FENCED
   }
 
   poison (slot) {
@@ -219,13 +228,14 @@ class OwnMemory {
   }
 
   stats () {
-    return {
-      mapped: this.#out, committed: this.#out, out: this.#out, pinned: 0, lostBytes: this.#lostBytes, secure: null
-    }
+    return { mapped: this.#out, committed: this.#out, pinned: 0, secure: null }
   }
 
   close () {}
 }
+
+const refusesSecure = () =>
+  invalidUse('a secure pool needs ArrayBuffers over native memory, which this runtime refuses')
 
 /**
  * Memory for a pool. `tell` hears the number and the class of each chunk that was lost.
@@ -235,11 +245,11 @@ class OwnMemory {
  */
 const openMemory = (options, tell) => {
   if (options.own === true || process.env.HEAPWISE_POOL_MEMORY === 'js') {
-    if (options.secure) throw invalidUse('a secure pool needs ArrayBuffers over native memory, which are refused here')
+    if (options.secure) throw refusesSecure()
     return new OwnMemory(options, tell)
   }
   events.listen()
   return new NativeMemory(options)
 }
 
-module.exports = { FULL, NO_MEMORY, REFUSED, openMemory }
+module.exports = { FENCED, FULL, GONE, NO_MEMORY, REFUSED, openMemory, refusesSecure }

@@ -5,13 +5,13 @@
 const { isAnyArrayBuffer, isDataView, isUint8Array } = require('node:util/types')
 const { constants } = require('node:buffer')
 const { invalidNumber, invalidType, outOfRange } = require('../errors')
+const { lengthOf } = require('./bytes')
 
 const MOST = constants.MAX_LENGTH
 
 // An object may say of itself what is not so.
 const { set, subarray } = Uint8Array.prototype
 const { fill } = Buffer.prototype
-const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length').get
 
 /** A size in bytes of any Buffer that there can be. */
 const checkSize = (size, name = 'size') => {
@@ -124,12 +124,13 @@ const from = (pool, value, offset, length) => {
 
 /** As Buffer.concat. @param {any} pool */
 const concat = (pool, list, totalLength) => {
-  const total = totalOf(list)
+  const parts = Array.isArray(list) ? [...list] : list
+  const total = totalOf(parts)
   const wanted = totalLength ?? total
   checkSize(wanted, 'totalLength')
   const buffer = pool.acquire(wanted)
   let at = 0
-  for (const part of list) {
+  for (const part of parts) {
     const length = lengthOf.call(part)
     const fits = Math.min(length, wanted - at)
     set.call(buffer, fits < length ? subarray.call(part, 0, fits) : part, at)

@@ -38,6 +38,13 @@ class Slot {
     this.traced = false
     /** Where it was released, if that is kept. @type {string | undefined} */
     this.freedAt = undefined
+    /** The turn after which that was. */
+    this.freedTurn = -1
+  }
+
+  /** Where it was released the last time, if that is kept. */
+  get place () {
+    return this.freedTurn === this.turns ? this.freedAt : undefined
   }
 }
 
@@ -74,12 +81,4 @@ const stamp = (buffer, slot) => {
 /** The slot that `value` leads to, if it is a Buffer with one. */
 const slotOf = Stamp.of
 
-// What Buffer.from makes, without the looks at its arguments.
-const FastBuffer = Buffer[Symbol.species]
-const known = typeof FastBuffer === 'function' && FastBuffer.prototype === Buffer.prototype
-const { from } = Buffer
-
-/** A Buffer over the first bytes of an ArrayBuffer. @returns {Buffer} */
-const viewOf = (memory, length) => known ? new FastBuffer(memory, 0, length) : from(memory, 0, length)
-
-module.exports = { Slot, slotOf, stamp, viewOf }
+module.exports = { Slot, slotOf, stamp }

@@ -44,7 +44,7 @@ const readStats = (kinds, memory, most) => {
       max: most,
       live: sum(kinds, kind => kind.live * kind.size),
       free: sum(kinds, kind => kind.free.length * kind.size),
-      lost: memory.lostBytes,
+      lost: sum(kinds, kind => kind.lost * kind.size),
       mapped: memory.mapped,
       committed: memory.committed
     },

@@ -2,10 +2,12 @@
 
 // Who waits for memory, first come first served.
 
+// The same whatever fake timers are put in place later.
 const { setTimeout, clearTimeout } = globalThis
 
 class Waiters {
   #queue = new Set()
+  #serving = false
   #changed
 
   /** @param {() => void} changed is called when there are more or fewer. */
@@ -30,7 +32,11 @@ class Waiters {
         over = true
         if (this.#queue.delete(waiter)) this.#changed()
         clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
+        try {
+          signal?.removeEventListener('abort', abort)
+        } catch {
+          // A stranger's. It is over all the same.
+        }
       }
       const give = buffer => {
         end()
@@ -51,18 +57,31 @@ class Waiters {
       if (over) return
       this.#queue.add(waiter)
       this.#changed()
+      // Whatever it did.
+      this.serve()
+      if (over) return
       if (timeout !== undefined) {
         timer = setTimeout(() => {
           fail(late())
           this.serve()
         }, timeout)
-        timer.unref()
+        timer.unref?.()
       }
     })
   }
 
   /** Serves those who can be served, without passing anybody over. */
   serve () {
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      this.#serveInTurn()
+    } finally {
+      this.#serving = false
+    }
+  }
+
+  #serveInTurn () {
     for (const waiter of this.#queue) {
       let buffer
       try {

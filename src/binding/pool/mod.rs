@@ -44,8 +44,8 @@ struct Local {
     lender: Lender,
     open: RefCell<HashMap<u32, Opened>>,
     last: Cell<u32>,
-    /// Handle, number and class of each chunk whose Buffer was dropped, until the façade asks.
-    lost: RefCell<Vec<[u32; 3]>>,
+    /// Handle, loan and class of each chunk whose Buffer was dropped, until the façade asks.
+    lost: RefCell<Vec<[u64; 3]>>,
     bell: RefCell<Option<Bell>>,
     rung: Cell<bool>,
 }
@@ -59,15 +59,14 @@ impl std::fmt::Debug for Local {
 #[derive(Debug)]
 struct Opened {
     pool: Arc<Pool>,
-    /// By the number of the chunk.
-    held: HashMap<u32, Held>,
-    lost_bytes: u64,
+    /// What JavaScript has, by the number of the loan: unlike that of the chunk it is never given twice.
+    held: HashMap<u64, Held>,
 }
 
 /// A chunk that JavaScript has.
 #[derive(Debug, Clone, Copy)]
 struct Held {
-    loan: u64,
+    id: u32,
     /// The pool has let it go, and somebody else keeps it.
     pinned: bool,
 }
@@ -83,13 +82,12 @@ impl Local {
     }
 
     /// Nothing in JavaScript has the chunk any more.
-    fn over(&self, handle: u32, id: u32, class: u32, len: usize, lost: bool) {
+    fn over(&self, handle: u32, loan: u64, class: u32, lost: bool) {
         if let Some(opened) = self.open.borrow_mut().get_mut(&handle) {
-            opened.held.remove(&id);
-            opened.lost_bytes += if lost { len as u64 } else { 0 };
+            opened.held.remove(&loan);
         }
         if lost {
-            self.lost.borrow_mut().push([handle, id, class]);
+            self.lost.borrow_mut().push([u64::from(handle), loan, u64::from(class)]);
             self.tell();
         }
     }
@@ -114,12 +112,12 @@ fn open(call: &Call) -> Outcome {
     let Ok(pool) = Pool::new(config) else { return Ok(Reply::U32(0)) };
     let handle = local.last.get().checked_add(1).ok_or_else(|| Fault::new("too many pools"))?;
     local.last.set(handle);
-    let opened = Opened { pool: Arc::new(pool), held: HashMap::new(), lost_bytes: 0 };
+    let opened = Opened { pool: Arc::new(pool), held: HashMap::new() };
     local.open.borrow_mut().insert(handle, opened);
     Ok(Reply::U32(handle))
 }
 
-/// `(handle, class, out) -> ArrayBuffer`, whose number is in `out[0]`; or a number that says why there is none
+/// `(handle, class, out) -> ArrayBuffer`, the number of whose loan is in `out[0]`; or a number that says why there is none
 fn take(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
     let (handle, class) = (call.u32(0)?, call.u32(1)?);
@@ -138,8 +136,8 @@ fn take(call: &Call) -> Outcome {
         pool.finish(id, true);
     }
     let Some((buffer, loan)) = lent? else { return Ok(Reply::U32(REFUSED)) };
-    out.set(f64::from(id));
-    local.with(call, |opened| opened.held.insert(id, Held { loan, pinned: false }))?;
+    out.set(loan as f64);
+    local.with(call, |opened| opened.held.insert(loan, Held { id, pinned: false }))?;
     Ok(buffer)
 }
 
@@ -148,57 +146,68 @@ type Lent = std::result::Result<Option<(Reply, u64)>, Fault>;
 fn lend(call: &Call, local: &Rc<Local>, pool: &Arc<Pool>, handle: u32, class: u32, chunk: Chunk) -> Lent {
     let Chunk { id, address, len } = chunk;
     let (mine, pool): (Weak<Local>, _) = (Rc::downgrade(local), Arc::clone(pool));
-    let over = move |sure| {
+    let over = move |loan, sure| {
         let lost = pool.finish(id, sure);
         if let Some(local) = mine.upgrade() {
-            local.over(handle, id, class, len, lost);
+            local.over(handle, loan, class, lost);
         }
     };
     let lent = call.lend(&local.lender, address, len, Box::new(over))?;
     Ok(lent.map(|(buffer, loan)| (Reply::Js(buffer), loan)))
 }
 
-fn held(local: &Local, call: &Call) -> std::result::Result<Option<Held>, Fault> {
-    let id = call.u32(1)?;
-    local.with(call, |opened| opened.held.get(&id).copied())
+/// The number of the loan, and the chunk if JavaScript has it still.
+fn held(local: &Local, call: &Call) -> std::result::Result<(u64, Option<Held>), Fault> {
+    let loan = call.f64(1)? as u64;
+    local.with(call, |opened| (loan, opened.held.get(&loan).copied()))
 }
 
-/// `(handle, id, buffer | undefined, purge) -> boolean`: the façade lets go of the chunk. `buffer` has its memory, and is
-/// known to nobody else; undefined if a user has taken the memory away.
+/// Has something done with the memory of a chunk, unless it is over.
+fn touch<T>(call: &Call, work: impl FnOnce(&Pool, u32) -> T) -> std::result::Result<Option<T>, Fault> {
+    let local = &call.environment()?.pools.0;
+    let (_, held) = held(local, call)?;
+    let pool = local.pool(call)?;
+    Ok(held.map(|held| work(&pool, held.id)))
+}
+
+/// `(handle, loan, buffer | undefined, purge) -> boolean`: the façade lets go of the chunk. `buffer` has its memory, and is
+/// known to nobody else; undefined if a user has taken the memory away. False if the loan is over already.
 fn retire(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
-    let (id, buffer) = (call.u32(1)?, call.js(2)?);
-    let Some(Held { loan, .. }) = held(local, call)? else { return Ok(Reply::Bool(false)) };
+    let buffer = call.js(2)?;
+    let (loan, Some(Held { id, .. })) = held(local, call)? else { return Ok(Reply::Bool(false)) };
     if !local.pool(call)?.retire(id, call.u32(3)? != 0) {
         return Ok(Reply::Bool(false));
     }
     let gone = call.kind(buffer) != Kind::Undefined && call.end_loan(&local.lender, loan, buffer);
-    local.with(call, |opened| opened.held.insert(id, Held { loan, pinned: !gone }))?;
+    if !gone {
+        local.with(call, |opened| opened.held.insert(loan, Held { id, pinned: true }))?;
+    }
     Ok(Reply::Bool(true))
 }
 
-/// `(handle, id, buffer) -> boolean`: the chunk has moved to another ArrayBuffer
+/// `(handle, loan, buffer) -> boolean`: the chunk has moved to another ArrayBuffer
 fn moved(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
-    let Some(Held { loan, .. }) = held(local, call)? else { return Ok(Reply::Bool(false)) };
+    let (loan, Some(_)) = held(local, call)? else { return Ok(Reply::Bool(false)) };
     Ok(Reply::Bool(call.lent_as(&local.lender, loan, call.js(2)?)))
 }
 
-/// `(handle, id)`
+/// `(handle, loan)`
 fn poison(call: &Call) -> Outcome {
-    call.environment()?.pools.0.pool(call)?.poison(call.u32(1)?);
+    touch(call, Pool::poison)?;
     Ok(Reply::Nothing)
 }
 
-/// `(handle, id) -> where the poison is no longer`, or -1
+/// `(handle, loan) -> where the poison is no longer`, or -1
 fn verify(call: &Call) -> Outcome {
-    let offset = call.environment()?.pools.0.pool(call)?.verify(call.u32(1)?);
-    Ok(Reply::F64(offset.map_or(-1.0, |offset| offset as f64)))
+    let offset = touch(call, Pool::verify)?;
+    Ok(Reply::F64(offset.flatten().map_or(-1.0, |offset| offset as f64)))
 }
 
-/// `(handle, id) -> boolean`: whether nothing was written beside the chunk
+/// `(handle, loan) -> boolean`: whether nothing was written beside the chunk
 fn wipe(call: &Call) -> Outcome {
-    Ok(Reply::Bool(call.environment()?.pools.0.pool(call)?.wipe(call.u32(1)?)))
+    Ok(Reply::Bool(touch(call, Pool::wipe)?.unwrap_or(true)))
 }
 
 /// `(handle) -> bytes`
@@ -206,14 +215,14 @@ fn trim(call: &Call) -> Outcome {
     Ok(Reply::F64(call.environment()?.pools.0.pool(call)?.trim() as f64))
 }
 
-/// `() -> [handle, id, class, handle, …]`: what was lost since the last call, in all pools
+/// `() -> [handle, loan, class, handle, …]`: what was lost since the last call, in all pools
 fn lost(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
     local.rung.set(false);
     let lost = local.lost.take();
     let array = call.array(lost.len() as u32 * 3)?;
     for (at, &number) in (0..).zip(lost.as_flattened()) {
-        call.set_element(array, at, Reply::U32(number))?;
+        call.set_element(array, at, Reply::F64(number as f64))?;
     }
     Ok(Reply::Js(array))
 }
@@ -226,7 +235,7 @@ fn listen(call: &Call) -> Outcome {
     Ok(Reply::Nothing)
 }
 
-/// `(handle, out)`: mapped, committed, out, pinned, lost, locked, guarded, kept out of dumps
+/// `(handle, out)`: mapped, committed, pinned, locked, guarded, kept out of dumps
 fn stats(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
     let out = call.f64s(1)?;
@@ -236,9 +245,7 @@ fn stats(call: &Call) -> Outcome {
         [
             stats.mapped as f64,
             stats.committed as f64,
-            stats.out_bytes as f64,
             pinned as f64,
-            opened.lost_bytes as f64,
             stats.locked as f64,
             f64::from(u8::from(stats.guarded)),
             f64::from(u8::from(stats.kept_out_of_dumps)),

@@ -52,8 +52,8 @@ impl Default for Loans {
     }
 }
 
-/// Told when a loan is over, and whether that is sure.
-type Over = Box<dyn FnOnce(bool)>;
+/// Told the number of a loan that is over, and whether that is sure.
+type Over = Box<dyn FnOnce(u64, bool)>;
 
 struct Loan {
     address: *mut u8,
@@ -128,19 +128,24 @@ impl Call {
         has
     }
 
-    /// Takes the memory of loan `key` away from the ArrayBuffer `js`, which has it and is nobody's but the façade's. The loan
-    /// is over soon. False if the ArrayBuffer does not have it.
+    /// Takes the memory of loan `key` away from the ArrayBuffer `js`, which has it and is nobody's but the façade's. So the
+    /// loan is over. False if the ArrayBuffer does not have it.
     pub fn end_loan(&self, lender: &Lender, key: u64, js: Js) -> bool {
         if !self.has_loan(&lender.0, key, js) {
             return false;
         }
         // SAFETY: `js` is an ArrayBuffer of the running callback of `env`.
         let status = unsafe { sys::napi_detach_arraybuffer(self.env, js.0) };
-        let done = status == sys::Status::napi_ok;
-        if let Some(loan) = lender.0.table.borrow_mut().get_mut(&key) {
-            loan.sure = done;
+        if status != sys::Status::napi_ok {
+            return false;
         }
-        done
+        let loan = lender.0.table.borrow_mut().remove(&key);
+        // The finalizer, which comes later, finds no loan.
+        if let Some(loan) = loan {
+            forget(self.env, loan.buffer);
+            (loan.over)(key, true);
+        }
+        true
     }
 
     /// Has an ArrayBuffer, newer than all loans, whose finalizer is called when the environment goes down.
@@ -224,7 +229,7 @@ impl Loans {
 /// Whether the ArrayBuffer of a weak reference is there and has not lost its memory.
 fn has_memory(env: sys::napi_env, reference: sys::napi_ref) -> bool {
     let (mut scope, mut value, mut detached) = (ptr::null_mut(), ptr::null_mut(), true);
-    // SAFETY: called on the environment's thread while its cleanup hooks run, when handles can still be made; all that is
+    // SAFETY: called on the environment's thread while it is being cleaned up, when handles can still be made; all that is
     // handed out is used within the scope.
     unsafe {
         if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
@@ -265,6 +270,6 @@ extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_vo
         let Some(loan) = loan else { return };
         forget(env, loan.buffer);
         let unsure = ticket.loans.ending.get() || ticket.loans.blind.get();
-        (loan.over)(loan.sure || !unsure);
+        (loan.over)(ticket.key, loan.sure || !unsure);
     }));
 }
