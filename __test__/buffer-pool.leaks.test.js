@@ -264,9 +264,9 @@ describe.each(MEMORIES)('%s memory', memory => {
     test('simple: a leak is found after long use without one', async () => {
       const { pool, reports } = make({ leakDetection: 'simple', classes: [64], zeroing: 'none' })
       for (let i = 0; i < 100_000; i++) pool.release(pool.acquire(10))
-      const use = () => { for (let i = 0; i < 10_000; i++) pool.acquire(10) }
+      const use = () => { for (let i = 0; i < 40_000; i++) pool.acquire(10) }
       use()
-      await lost(pool, 10_000)
+      await lost(pool, 40_000)
       await turn()
       expect(reports).toHaveLength(1)
     })
