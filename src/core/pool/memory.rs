@@ -7,8 +7,9 @@
 //!    The mapping lives as long as the [`Mapping`].
 //! 2. *No reference.* A byte of it is never borrowed as a value. What is read is read with atomics, once, and believed no
 //!    further: every bit pattern is a byte.
-//! 3. *Nobody else, or nobody of ours.* Rust writes to a chunk only while it is in no hand. Someone who writes to a chunk
-//!    that he gave back is not Rust: he may spoil bytes, and nothing is concluded from them.
+//! 3. *Nobody else, or nobody of ours.* Rust writes to a chunk only while it is in no hand, but for the wipe at the end of
+//!    the process. Someone who writes to a chunk that he gave back is not Rust: he may spoil bytes, and nothing is concluded
+//!    from them.
 
 use std::io;
 use std::iter;

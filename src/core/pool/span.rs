@@ -217,14 +217,11 @@ impl Span {
 
     /// Nobody has chunk `index` any more. In secure memory it is wiped.
     pub fn vacate(&mut self, index: usize) {
-        let dirty = match &self.memory {
-            Memory::Plain(_) => true,
-            Memory::Secure(run) => {
-                run.wipe(index);
-                false
-            }
-        };
-        self.states[index] = State::Vacant { dirty };
+        if let Memory::Secure(run) = &self.memory {
+            run.wipe(index);
+        }
+        // Secure memory too: native code that has the address still may write to it.
+        self.states[index] = State::Vacant { dirty: true };
         self.busy -= self.vacant.insert(index..index + 1);
     }
 
