@@ -104,7 +104,7 @@ impl Depot {
         Arc::clone(&SHARED)
     }
 
-    /// A run of at least `bytes` bytes, in whole pages of [`unit`].
+    /// A run of at least `bytes` bytes, in whole pages of [`unit()`].
     ///
     /// # Errors
     /// The operating system refuses the address space.
