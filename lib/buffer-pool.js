@@ -502,8 +502,8 @@ class BufferPool {
   }
 
   get reader () {
-    this.#reader ??= (size = undefined) =>
-      this.acquire(size === undefined ? Math.min(DEFAULT_READ, this.#options.max) : size)
+    // fs asks for 0 bytes if it does not know how many there are.
+    this.#reader ??= (size = 0) => this.acquire(size === 0 ? Math.min(DEFAULT_READ, this.#options.max) : size)
     return this.#reader
   }
 

@@ -347,8 +347,11 @@ const OPERATIONS = {
     if (memory === undefined) return
     tenancy.gone = true
     tenancy.wrote = Infinity
-    run.taken.push({ memory, bytes: Buffer.from(tenancy.chunk.bytes) })
-    if (run.taken.length > 10) run.taken.shift()
+    run.taken.push({ tenancy, memory, bytes: Buffer.from(tenancy.chunk.bytes) })
+    if (run.taken.length <= 10) return
+    // While the Buffer is lent, its chunk would be lost with that memory.
+    const old = run.taken.findIndex(each => !run.live.includes(each.tenancy))
+    if (old >= 0) run.taken.splice(old, 1)
   },
 
   'take away what is free' (run, a) {
@@ -375,7 +378,7 @@ const OPERATIONS = {
     if (chunk === undefined) return
     run.pending[run.model.kinds.indexOf(chunk.kind)] += 1
     // Nothing here may keep it. What was taken away lives on with whoever took it.
-    if (tenancy.gone) run.taken = []
+    run.taken = run.taken.filter(each => each.tenancy !== tenancy)
     run.stale = run.stale.filter(each => each.chunk !== chunk)
   },
 

@@ -24,8 +24,10 @@ const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 const until = async (condition, what = () => String(condition), deadline = Date.now() + 60_000) => {
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`it never was so: ${what()}`)
+    // What the condition has looked at through a WeakRef stays until the turn is over.
+    await pause(3)
     globalThis.gc?.()
-    await pause(5)
+    await pause(3)
   }
 }
 
