@@ -343,7 +343,7 @@ describe('the reader', () => {
     const pool = open()
     const { reader } = pool
     expect(pool.reader).toBe(reader)
-    expect([undefined, 10, 0].map(size => reader(size).length)).toEqual([65536, 10, 0])
+    expect([undefined, 10, 0].map(size => reader(size).length)).toEqual([65536, 10, 65536])
     expect(reader().length).toBe(65536)
     expect(open({ max: 1000 }).reader().length).toBe(1000)
     expect(thrownBy(() => { pool.reader = 1 })).toBeInstanceOf(TypeError)

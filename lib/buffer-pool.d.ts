@@ -481,7 +481,7 @@ export declare class BufferPool {
 
   /**
    * A function that acquires, for what asks for a Buffer to read into: `net.connect({ onread: { buffer: pool.reader,
-   * callback } })`. Without a size it takes 65,536 bytes, or `max` if that is less.
+   * callback } })`. Without a size, or asked for 0, it takes 65,536 bytes, or `max` if that is less.
    */
   get reader (): (size?: number) => BufferPool.Lent
   /**
