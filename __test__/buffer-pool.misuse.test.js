@@ -406,6 +406,20 @@ describe.each(MEMORIES)('%s memory', memory => {
     expectWorks(make())
   })
 
+  test('taken away while it is free, and collected: it is dropped, not lost', async () => {
+    const pool = make({ classes: [1024], maxBytes: 10_240, onFull: 'throw' })
+    const bufs = Array.from({ length: 10 }, () => pool.acquire(1000))
+    for (const buf of bufs) pool.release(buf)
+    const taken = bufs.slice(0, 5).map(buf => takeAway(buf) !== undefined).filter(Boolean).length
+    for (let i = 0; i < 3; i++) await untilCollected(() => true, '')
+    const { free, dropped } = pool.stats()
+    expect([0, taken]).toContain(dropped.detached)
+    expect(free).toBe(10 - dropped.detached)
+    const again = Array.from({ length: 10 }, (_, i) => pool.acquire(1000).fill(i))
+    again.forEach((buf, i) => expect(isAll(buf, i)).toBe(true))
+    expect(pool.stats()).toMatchObject({ live: 10, free: 0, lost: 0, misses: 10 + taken, dropped: { detached: taken } })
+  })
+
   test('taken away and never released: it is lost once, when nobody has it', async () => {
     const pool = make({ classes: [1024] })
     const drop = () => {

@@ -20,8 +20,8 @@ class Chunk {
     this.memory = undefined
     /** It has been lent before, so that there is poison in it while it is free. */
     this.used = false
-    /** A user has taken its memory away. */
-    this.gone = false
+    /** The memory, if a user has taken it away while it was free. @type {ArrayBuffer | undefined} */
+    this.gone = undefined
   }
 }
 
@@ -109,7 +109,7 @@ class Model {
 
   /** The chunk, unless it is of no use any more. */
   look (chunk) {
-    if (chunk.gone) return this.drop(chunk.kind, 'detached')
+    if (chunk.gone !== undefined) return this.drop(chunk.kind, 'detached')
     if (this.poison && chunk.used && chunk.bytes.some(byte => byte !== POISON)) {
       this.poisoned += 1
       return this.drop(chunk.kind, 'poison')

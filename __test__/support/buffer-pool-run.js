@@ -358,8 +358,10 @@ const OPERATIONS = {
     const stale = run.pick(run.stale.filter(({ buffer, chunk }) => buffer.length > 0 && run.model.isFree(chunk)), a)
     if (stale === undefined) return
     const { chunk } = stale
-    if (takeAway(stale.buffer) === undefined) return
-    chunk.gone = true
+    const memory = takeAway(stale.buffer)
+    if (memory === undefined) return
+    // It must not be collected before the pool looks at it.
+    chunk.gone = memory
   },
 
   'write to what is free' (run, a, b) {
