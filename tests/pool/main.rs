@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Waits until `done`, which a thread brings about. False if it takes too long.
 fn wait_until(done: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while !done() && start.elapsed() < Duration::from_secs(60) {
+    while !done() && start.elapsed() < Duration::from_secs(20) {
         thread::yield_now();
     }
     done()
