@@ -57,6 +57,9 @@ impl Mapping {
         let bytes = bytes.max(1).checked_next_multiple_of(page_size()).filter(|&bytes| isize::try_from(bytes).is_ok());
         let bytes = bytes.ok_or(io::ErrorKind::OutOfMemory)?;
         let map = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
+        // Where the system uses huge pages unasked, one byte would cost two mebibytes, and pages given back would come again.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::NoHugePage);
         Ok(Self { map: map.into(), guards: Vec::new() })
     }
 
