@@ -9,7 +9,7 @@ const run = task => runFixture('buffer-pool-memory.js', task)
 const MB = 2 ** 20
 const AMOUNT = 64 * MB
 // For all else that is not in V8's heap: stacks, malloc's, the collector's own.
-const SOME = 16 * MB
+const SOME = 24 * MB
 
 describe('memory is given back', () => {
   test('by trim(), each time', async () => {
