@@ -1,8 +1,10 @@
 'use strict'
 
 // Runs the random tests many times longer than `npm test` does, and terminates thousands of workers that share an
-// OffHeapCache: `npm run test:soak`, or with a number of runs of one's own `npm run test:soak -- 1000000`. The number
-// of terminations is HEAPWISE_TERMINATIONS. With HEAPWISE_SEED it repeats a soak that failed.
+// OffHeapCache or have pools: `npm run test:soak`, or with a number of runs of one's own
+// `npm run test:soak -- 1000000`. The number of terminations is HEAPWISE_TERMINATIONS. Then it uses buffer pools for
+// HEAPWISE_SOAK_MINUTES, and fails if memory or handles grow; 0 leaves that out. With HEAPWISE_SEED it repeats a soak
+// that failed.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -10,6 +12,7 @@ const path = require('node:path')
 
 const DEFAULT_RUNS = '100000'
 const DEFAULT_TERMINATIONS = '2000'
+const DEFAULT_MINUTES = '30'
 
 const root = path.join(__dirname, '..')
 const tests = path.join(root, '__test__')
@@ -20,15 +23,23 @@ if (!/^[1-9]\d*$/.test(runs)) {
   process.exit(1)
 }
 
+const { HEAPWISE_SOAK_MINUTES: minutes = DEFAULT_MINUTES, HEAPWISE_SEED: seed = Date.now() >>> 0 } = process.env
+if (!/^\d+(\.\d+)?$/.test(minutes)) {
+  console.error(`soak: HEAPWISE_SOAK_MINUTES must be a number of minutes, not ${minutes}`)
+  process.exit(1)
+}
+
 // The random tests are those that take the number of their runs, or of terminations, from there.
 const files = fs.readdirSync(tests).filter(name => name.endsWith('.test.js'))
   .filter(name => /support\/settings|HEAPWISE_TERMINATIONS/.test(fs.readFileSync(path.join(tests, name), 'utf8')))
 
 const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
-const { status } = spawnSync(process.execPath, ['--expose-gc', jest, '--runTestsByPath', ...files.map(name =>
-  path.join(tests, name))], {
+const run = (...args) => spawnSync(process.execPath, ['--expose-gc', ...args.map(String)], {
   cwd: root,
   stdio: 'inherit',
   env: { HEAPWISE_TERMINATIONS: DEFAULT_TERMINATIONS, ...process.env, HEAPWISE_RUNS: runs }
-})
-process.exitCode = status ?? 1
+}).status ?? 1
+
+const random = run(jest, '--runTestsByPath', ...files.map(name => path.join(tests, name)))
+const pools = Number(minutes) === 0 ? 0 : run(path.join(tests, 'fixtures', 'buffer-pool-soak.js'), minutes, seed)
+process.exitCode = random || pools

@@ -58,6 +58,9 @@ const isMarked = (buffer, tag) => {
   return scratch.subarray(0, buffer.length).fill(patternOf(tag)).equals(buffer)
 }
 
+/** Whether some of what `mark` has put somewhere is in `bytes`. */
+const hasMark = (bytes, tag) => bytes.includes(patternOf(tag))
+
 const zeros = Buffer.alloc(1 << 20)
 
 const isZero = buffer => {
@@ -71,4 +74,4 @@ const isZero = buffer => {
 /** A size from 1 to `most`: most of them small, all magnitudes among them. */
 const sizeOf = (random, most) => Math.max(1, Math.floor(most / 2 ** random(14)) - random(16))
 
-module.exports = { depot, isMarked, isZero, mark, pause, sizeOf, until, untilReturned }
+module.exports = { depot, hasMark, isMarked, isZero, mark, pause, sizeOf, until, untilReturned }
