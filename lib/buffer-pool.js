@@ -11,7 +11,7 @@ const { SizeClass, bucketOf, bucketsOf, classesOf } = require('./buffer-pool/cla
 const { Leaks } = require('./buffer-pool/leaks')
 const { lengthOf, plain, viewOf, zero, zeroAll } = require('./buffer-pool/bytes')
 const { DISPOSE, Lease } = require('./buffer-pool/lease')
-const { FENCED, FULL, GONE, NO_MEMORY, REFUSED, openMemory, refusesSecure } = require('./buffer-pool/memory')
+const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
 const { readOptions } = require('./buffer-pool/options')
 const { readStream } = require('./buffer-pool/read-stream')
 const shapes = require('./buffer-pool/shapes')
@@ -98,7 +98,9 @@ class BufferPool {
       const pool = held.deref()
       if (pool !== undefined) pool.#lose(id, index)
     }
-    this.#memory = openMemory(read, tell)
+    const memory = openMemory(read, tell)
+    if (this.#memory !== undefined) this.#shut()
+    this.#memory = memory
     if (this.#memory.kind === 'native') events.follow(this.#memory.handle, tell)
     abandoned.register(this, { memory: this.#memory, timer: this.#timer }, this)
   }
@@ -240,7 +242,9 @@ class BufferPool {
     kind.rise()
     const { idleMs } = this.#options
     if (idleMs > 0) every(idleMs, this, this.#timer, pool => pool.#rest())
-    return new Slot(this.#owner, kind, this.#memory.id, memory)
+    const slot = new Slot(this.#owner, kind, this.#memory.id, memory)
+    this.#memory.watch(slot)
+    return slot
   }
 
   #makeNothing (why, kind) {
@@ -249,8 +253,6 @@ class BufferPool {
   }
 
   #useOwnMemory (kind) {
-    if (this.#options.secure) throw refusesSecure()
-    this.#shut()
     this.#open({ ...this.#options, own: true })
     return this.#make(kind)
   }
@@ -431,12 +433,9 @@ class BufferPool {
     }
     slot.buffer = slot.whole = undefined
     slot.length = 0
-    const outcome = this.#memory.fence(slot)
-    if (outcome === GONE) {
-      kind.dropped.fence += 1
-      kind.made -= 1
-    }
-    return outcome === FENCED
+    if (this.#memory.fence(slot)) return true
+    this.#drop(slot, kind, 'fence', false)
+    return false
   }
 
   #releaseUnpooled (slot) {

@@ -9,12 +9,20 @@ const POOLS = Symbol.for('heapwise.pools')
 /** @type {Map<number, (id: number, index: number) => void>} */
 const pools = native[POOLS] ??= new Map()
 
+// How many are taken at a time.
+const EVENTS = 64
+
 let listening = false
 
 /** Tells each pool what it has lost. */
 const dispatch = () => {
-  const events = native.poolLost()
-  for (let i = 0; i < events.length; i += 3) pools.get(events[i])?.(events[i + 1], events[i + 2])
+  // Of its own: whoever is told may come here again.
+  const told = new Float64Array(EVENTS * 3)
+  for (;;) {
+    const count = native.poolLost(told)
+    for (let i = 0; i < count * 3; i += 3) pools.get(told[i])?.(told[i + 1], told[i + 2])
+    if (count < EVENTS) return
+  }
 }
 
 /** To be called before there is a pool. */

@@ -139,8 +139,7 @@ class Leaks {
     slot.traced = false
     this.#traces.delete(slot.id)
     if (this.#level === 'simple') return
-    slot.freedAt = stackOf(this.#frames, this.#entry)[0]
-    slot.freedTurn = slot.turns
+    slot.freed = { turn: slot.turns, place: stackOf(this.#frames, this.#entry)[0] }
   }
 
   /** A chunk is lost. The first time at each place it is told. */

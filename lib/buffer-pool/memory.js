@@ -11,18 +11,14 @@ const { invalidUse, outOfMemory } = require('../errors')
 const events = require('./events')
 
 const {
-  poolOpen, poolTake, poolRetire, poolMoved, poolPoison, poolVerify, poolWipe, poolTrim, poolStats, poolClose
+  poolClose, poolDropped, poolMoved, poolOpen, poolPoison, poolRetire, poolStats, poolTake, poolTrim, poolVerify,
+  poolWipe
 } = native
 
 /** What `take` answers instead of an ArrayBuffer. */
 const FULL = 0
 const NO_MEMORY = 1
 const REFUSED = 2
-
-/** What `fence` answers: what is left has its chunk, it was given up for the fence, it had been lost before. */
-const FENCED = 0
-const GONE = 1
-const LOST = 2
 
 const POISON = 0xdb
 
@@ -47,6 +43,9 @@ const move = memory => {
 // Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
 const handOver = transfer === undefined ? memory => memory : move
 
+// By the numbers of their chunks.
+const forgotten = new FinalizationRegistry(poolDropped)
+
 // What poolStats writes.
 const NUMBERS = 6
 
@@ -68,10 +67,16 @@ class NativeMemory {
   get id () { return this.#id[0] }
 
   take (kind) {
-    // What is lost makes room.
-    events.dispatch()
     const memory = poolTake(this.#handle, kind.index, this.#id)
-    return typeof memory === 'number' ? memory : this.#adopt(memory)
+    if (typeof memory !== 'number') return this.#adopt(memory)
+    // Whoever makes room has to know what is lost.
+    if (memory === FULL) events.dispatch()
+    return memory
+  }
+
+  /** Has it told when nothing leads to the chunk of `slot` any more: until then native code holds its ArrayBuffer. */
+  watch (slot) {
+    forgotten.register(slot, slot.id)
   }
 
   // Node must not know what a user gets: what somebody has marked as untransferable it could not detach at the end, and
@@ -90,15 +95,12 @@ class NativeMemory {
     return done
   }
 
-  /** What became of the chunk. */
+  /** Leaves stale views without bytes. False: it cannot be done, and nothing has changed. */
   fence (slot) {
     const moved = transfer === undefined ? undefined : move(slot.memory)
-    if (moved === undefined) {
-      return this.retire(slot, false) ? GONE : LOST
-    }
+    if (moved === undefined) return false
     slot.memory = moved
-    poolMoved(this.#handle, slot.id, moved)
-    return FENCED
+    return poolMoved(this.#handle, slot.id, moved)
   }
 
   poison (slot) {
@@ -172,6 +174,8 @@ class OwnMemory {
     return memory
   }
 
+  watch () {}
+
   #watch (memory, id, { index, size }) {
     dropped.register(memory, { memory: this.#self, id, index, size }, memory)
   }
@@ -199,15 +203,12 @@ class OwnMemory {
   }
 
   fence (slot) {
-    dropped.unregister(slot.memory)
     const moved = OwnMemory.#move(slot.memory)
-    if (moved === undefined) {
-      this.#out -= slot.kind.size
-      return GONE
-    }
+    if (moved === undefined) return false
+    dropped.unregister(slot.memory)
     slot.memory = moved
     this.#watch(moved, slot.id, slot.kind)
-    return FENCED
+    return true
   }
 
   poison (slot) {
@@ -252,4 +253,4 @@ const openMemory = (options, tell) => {
   return new NativeMemory(options)
 }
 
-module.exports = { FENCED, FULL, GONE, NO_MEMORY, REFUSED, openMemory, refusesSecure }
+module.exports = { FULL, NO_MEMORY, REFUSED, openMemory }

@@ -5,13 +5,13 @@
 const { isAnyArrayBuffer, isDataView, isUint8Array } = require('node:util/types')
 const { constants } = require('node:buffer')
 const { invalidNumber, invalidType, outOfRange } = require('../errors')
-const { lengthOf } = require('./bytes')
+const { lengthOf, zeroAll } = require('./bytes')
 
 const MOST = constants.MAX_LENGTH
 
 // An object may say of itself what is not so.
 const { set, subarray } = Uint8Array.prototype
-const { fill } = Buffer.prototype
+const { fill, write } = Buffer.prototype
 
 /** A size in bytes of any Buffer that there can be. */
 const checkSize = (size, name = 'size') => {
@@ -68,16 +68,12 @@ const partOf = (memory, offset = 0, length = undefined) => {
   return Buffer.from(memory, offset, length)
 }
 
-/** What is to be copied, as bytes. */
-const sourceOf = (value, offset, length) => {
-  if (typeof value === 'string') {
-    if (offset !== undefined) checkEncoding(offset)
-    return Buffer.from(value, offset)
-  }
+/** What is to be copied, as bytes; undefined if it is numbers that have to be made bytes first. */
+const bytesOf = (value, offset, length) => {
   if (isUint8Array(value)) return value
   if (isAnyArrayBuffer(value)) return partOf(value, offset, length)
   if (isDataView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  if (Array.isArray(value) || ArrayBuffer.isView(value)) return Buffer.from(/** @type {any} */ (value))
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return undefined
   throw invalidType("argument 'value'", 'a string, a Buffer, a TypedArray, an ArrayBuffer or an array of bytes', value)
 }
 
@@ -114,11 +110,32 @@ const alloc = (pool, size, value, encoding) => {
   return fill.call(pool.acquire(size, { zero: true }), pattern, encoding)
 }
 
+// Not by Buffer.from, which leaves what it makes, a secret perhaps, in Node's own pool.
+const fromText = (pool, text, encoding) => {
+  if (encoding !== undefined) checkEncoding(encoding)
+  const buffer = pool.acquire(Buffer.byteLength(text, encoding))
+  const written = write.call(buffer, text, encoding)
+  if (written === lengthOf.call(buffer)) return buffer
+  // Hex and base64 with other characters in it have fewer bytes than it looks.
+  const exact = fromBytes(pool, subarray.call(buffer, 0, written))
+  pool.release(buffer)
+  return exact
+}
+
+const fromBytes = (pool, bytes) => {
+  const buffer = pool.acquire(lengthOf.call(bytes))
+  set.call(buffer, bytes)
+  return buffer
+}
+
 /** As Buffer.from, always a copy. @param {any} pool */
 const from = (pool, value, offset, length) => {
-  const source = sourceOf(value, offset, length)
-  const buffer = pool.acquire(lengthOf.call(source))
-  set.call(buffer, source)
+  if (typeof value === 'string') return fromText(pool, value, offset)
+  const bytes = bytesOf(value, offset, length)
+  if (bytes !== undefined) return fromBytes(pool, bytes)
+  const numbers = Uint8Array.from(value)
+  const buffer = fromBytes(pool, numbers)
+  zeroAll(numbers, undefined)
   return buffer
 }
 

@@ -36,15 +36,13 @@ class Slot {
     this.dirty = 0
     /** Whether the place that acquired it is kept. */
     this.traced = false
-    /** Where it was released, if that is kept. @type {string | undefined} */
-    this.freedAt = undefined
-    /** The turn after which that was. */
-    this.freedTurn = -1
+    /** Where it was released, after which turn, if that is kept. @type {{ turn: number, place: string } | undefined} */
+    this.freed = undefined
   }
 
   /** Where it was released the last time, if that is kept. */
   get place () {
-    return this.freedTurn === this.turns ? this.freedAt : undefined
+    return this.freed?.turn === this.turns ? this.freed.place : undefined
   }
 }
 

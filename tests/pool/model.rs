@@ -28,7 +28,6 @@ enum Step {
     Guess(usize, u32),
     Poison(usize, usize, usize),
     Wipe(usize, usize),
-    Lost(usize),
     Trim(usize),
     PurgeDepot,
     Close(usize),
@@ -77,7 +76,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (pool(), any::<u32>()).prop_map(|(pool, id)| Step::Guess(pool, id)),
         2 => (pool(), pick(), pick()).prop_map(|(pool, at, byte)| Step::Poison(pool, at, byte)),
         2 => (pool(), pick()).prop_map(|(pool, at)| Step::Wipe(pool, at)),
-        1 => pool().prop_map(Step::Lost),
         2 => pool().prop_map(Step::Trim),
         1 => Just(Step::PurgeDepot),
         1 => pool().prop_map(Step::Close),
@@ -104,7 +102,6 @@ struct Known {
     pool: Pool,
     config: Config,
     held: BTreeMap<u32, Held>,
-    lost: Vec<u32>,
     classes: Vec<ClassStats>,
 }
 
@@ -124,7 +121,7 @@ impl Known {
         let pool = Pool::with_depot(config.clone(), Arc::clone(depot));
         let pool = pool.map_err(|refused| TestCaseError::fail(format!("{config:?}: {refused:?}")))?;
         let classes = config.classes.iter().map(|&size| ClassStats { size, ..ClassStats::default() }).collect();
-        Ok(Self { pool, config, held: BTreeMap::new(), lost: Vec::new(), classes })
+        Ok(Self { pool, config, held: BTreeMap::new(), classes })
     }
 
     fn out_bytes(&self) -> u64 {
@@ -233,10 +230,6 @@ impl World {
                 prop_assert!(known.pool.wipe(id) && held.hold.reads(0));
                 held.hold.fill(1);
             }
-            Step::Lost(pool) => {
-                let Some(known) = &mut self.pools[pool] else { return Ok(()) };
-                prop_assert_eq!(known.pool.take_lost(), std::mem::take(&mut known.lost));
-            }
             Step::Trim(pool) => self.trim(pool)?,
             Step::PurgeDepot => {
                 prop_assert!(crate::purge(&self.depot));
@@ -295,7 +288,6 @@ impl World {
         let lost = held.with == With::Javascript;
         if lost {
             known.classes[held.class].lost += 1;
-            known.lost.push(id);
         }
         prop_assert_eq!(known.pool.finish(id, sure), lost);
         if sure {

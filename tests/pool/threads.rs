@@ -56,8 +56,7 @@ impl Player<'_> {
             match self.random.next(100) {
                 0..45 => self.take(),
                 45..60 => self.send(),
-                60..97 => self.give_back(),
-                97 => drop(self.pool.take_lost()),
+                60..98 => self.give_back(),
                 98 => assert!(self.pool.stats().classes.len() == CLASSES.len()),
                 _ => drop(self.pool.trim()),
             }

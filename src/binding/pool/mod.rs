@@ -29,6 +29,7 @@ pub fn register(exports: &Exports) -> Result<()> {
     exports.function("poolWipe", callback!(wipe))?;
     exports.function("poolTrim", callback!(trim))?;
     exports.function("poolLost", callback!(lost))?;
+    exports.function("poolDropped", callback!(dropped))?;
     exports.function("poolListen", callback!(listen))?;
     exports.function("poolStats", callback!(stats))?;
     exports.function("poolClose", callback!(close))?;
@@ -59,16 +60,8 @@ impl std::fmt::Debug for Local {
 #[derive(Debug)]
 struct Opened {
     pool: Arc<Pool>,
-    /// What JavaScript has, by the number of the loan: unlike that of the chunk it is never given twice.
-    held: HashMap<u64, Held>,
-}
-
-/// A chunk that JavaScript has.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    id: u32,
-    /// The pool has let it go, and somebody else keeps it.
-    pinned: bool,
+    /// The chunks that JavaScript has, by the number of their loan: unlike that of a chunk it is never given twice.
+    held: HashMap<u64, u32>,
 }
 
 impl Local {
@@ -137,7 +130,7 @@ fn take(call: &Call) -> Outcome {
     }
     let Some((buffer, loan)) = lent? else { return Ok(Reply::U32(REFUSED)) };
     out.set(loan as f64);
-    local.with(call, |opened| opened.held.insert(loan, Held { id, pinned: false }))?;
+    local.with(call, |opened| opened.held.insert(loan, id))?;
     Ok(buffer)
 }
 
@@ -157,7 +150,7 @@ fn lend(call: &Call, local: &Rc<Local>, pool: &Arc<Pool>, handle: u32, class: u3
 }
 
 /// The number of the loan, and the chunk if JavaScript has it still.
-fn held(local: &Local, call: &Call) -> std::result::Result<(u64, Option<Held>), Fault> {
+fn held(local: &Local, call: &Call) -> std::result::Result<(u64, Option<u32>), Fault> {
     let loan = call.f64(1)? as u64;
     local.with(call, |opened| (loan, opened.held.get(&loan).copied()))
 }
@@ -167,7 +160,7 @@ fn touch<T>(call: &Call, work: impl FnOnce(&Pool, u32) -> T) -> std::result::Res
     let local = &call.environment()?.pools.0;
     let (_, held) = held(local, call)?;
     let pool = local.pool(call)?;
-    Ok(held.map(|held| work(&pool, held.id)))
+    Ok(held.map(|id| work(&pool, id)))
 }
 
 /// `(handle, loan, buffer | undefined, purge) -> boolean`: the façade lets go of the chunk. `buffer` has its memory, and is
@@ -175,13 +168,12 @@ fn touch<T>(call: &Call, work: impl FnOnce(&Pool, u32) -> T) -> std::result::Res
 fn retire(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
     let buffer = call.js(2)?;
-    let (loan, Some(Held { id, .. })) = held(local, call)? else { return Ok(Reply::Bool(false)) };
+    let (loan, Some(id)) = held(local, call)? else { return Ok(Reply::Bool(false)) };
     if !local.pool(call)?.retire(id, call.u32(3)? != 0) {
         return Ok(Reply::Bool(false));
     }
-    let gone = call.kind(buffer) != Kind::Undefined && call.end_loan(&local.lender, loan, buffer);
-    if !gone {
-        local.with(call, |opened| opened.held.insert(loan, Held { id, pinned: true }))?;
+    if call.kind(buffer) != Kind::Undefined {
+        call.end_loan(&local.lender, loan, buffer);
     }
     Ok(Reply::Bool(true))
 }
@@ -215,16 +207,24 @@ fn trim(call: &Call) -> Outcome {
     Ok(Reply::F64(call.environment()?.pools.0.pool(call)?.trim() as f64))
 }
 
-/// `() -> [handle, loan, class, handle, …]`: what was lost since the last call, in all pools
+/// `(out) -> how many`: handle, loan and class of each chunk that was lost since the last call, in any pool; as many as there
+/// is room for, so that it is called until there are none
 fn lost(call: &Call) -> Outcome {
     let local = &call.environment()?.pools.0;
     local.rung.set(false);
-    let lost = local.lost.take();
-    let array = call.array(lost.len() as u32 * 3)?;
-    for (at, &number) in (0..).zip(lost.as_flattened()) {
-        call.set_element(array, at, Reply::F64(number as f64))?;
+    let out = call.f64s(0)?;
+    let mut lost = local.lost.borrow_mut();
+    let count = lost.len().min(out.len() / 3);
+    for (out, number) in out.iter().zip(lost.drain(..count).flatten()) {
+        out.set(number as f64);
     }
-    Ok(Reply::Js(array))
+    Ok(Reply::U32(count as u32))
+}
+
+/// `(loan)`: what led to the chunk in the façade has been dropped
+fn dropped(call: &Call) -> Outcome {
+    call.let_collect(&call.environment()?.pools.0.lender, call.f64(0)? as u64);
+    Ok(Reply::Nothing)
 }
 
 /// `(callback)`: it is called when something has been lost
@@ -241,7 +241,7 @@ fn stats(call: &Call) -> Outcome {
     let out = call.f64s(1)?;
     let numbers = local.with(call, |opened| {
         let stats = opened.pool.stats();
-        let pinned = opened.held.values().filter(|held| held.pinned).count();
+        let pinned: u64 = stats.classes.iter().map(|class| class.retired).sum();
         [
             stats.mapped as f64,
             stats.committed as f64,

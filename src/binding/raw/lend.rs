@@ -2,12 +2,15 @@
 //! any more.
 //!
 //! Whoever lends is told once, on the environment's own thread, and whether that is *sure*. As long as the environment lives
-//! it is: its finalizer comes when V8 has let go of the memory, wherever that was transferred to. But when an environment
+//! it is: the finalizer comes when V8 has let go of the memory, wherever that was transferred to. But when an environment
 //! ends, Node declares all its loans over, those too whose memory a user has transferred to another thread. So before that,
-//! each ArrayBuffer that was lent is looked at: if it still has its memory, nobody else has. What Node does for each of its
-//! ArrayBuffers at the end, newest first, it does before all cleanup hooks, since Node 22. So the look is the finalizer of a
-//! *sentinel*, an ArrayBuffer of ours that is newer than all loans and that we hold until then. In Node 20, where the end of
-//! an ArrayBuffer is a hook, that is no different; a hook of ours is there in case another Node keeps another order.
+//! each ArrayBuffer that was lent is looked at: if it still has its memory, nobody else has.
+//!
+//! For that look the ArrayBuffers must be there: one that was collected tells nothing. So a loan holds its ArrayBuffer until
+//! the façade says that whatever led to it has been dropped ([`Call::let_collect`]).
+//!
+//! What Node does for each of its ArrayBuffers at the end, newest first, it does before all cleanup hooks, since Node 22. So the
+//! look is the finalizer of a *sentinel*, an ArrayBuffer of ours that is newer than all loans and is held until then.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -28,26 +31,24 @@ pub struct Lender(Rc<Loans>);
 
 #[derive(Debug)]
 struct Loans {
-    env: Cell<sys::napi_env>,
     table: RefCell<HashMap<u64, Loan>>,
-    next: Cell<u64>,
+    last: Cell<u64>,
     /// The environment is going down.
     ending: Cell<bool>,
     /// A loan may be newer than the sentinel.
     blind: Cell<bool>,
-    /// Its number, and a strong reference to its ArrayBuffer.
+    /// Its number, and a reference that holds its ArrayBuffer.
     sentinel: Cell<(u64, sys::napi_ref)>,
 }
 
 impl Default for Loans {
     fn default() -> Self {
         Self {
-            env: Cell::new(ptr::null_mut()),
             table: RefCell::default(),
-            next: Cell::new(0),
+            last: Cell::new(0),
             ending: Cell::new(false),
             blind: Cell::new(false),
-            sentinel: Cell::new((u64::MAX, ptr::null_mut())),
+            sentinel: Cell::new((0, ptr::null_mut())),
         }
     }
 }
@@ -58,8 +59,10 @@ type Over = Box<dyn FnOnce(u64, bool)>;
 struct Loan {
     address: *mut u8,
     len: usize,
-    /// A weak reference to the ArrayBuffer, or null.
+    /// A reference to the ArrayBuffer, or null.
     buffer: sys::napi_ref,
+    /// Whether it lets the ArrayBuffer be collected.
+    weak: bool,
     /// Nobody can have the memory, whatever happens.
     sure: bool,
     over: Over,
@@ -78,8 +81,8 @@ struct Ticket {
 }
 
 impl Call {
-    /// An ArrayBuffer over the `len` bytes at `address`, and the number of the loan. `None` if this runtime refuses such
-    /// ArrayBuffers. Unless there is one, `over` is not called.
+    /// An ArrayBuffer over the `len` bytes at `address`, and the number of the loan, from 1. `None` if this runtime refuses
+    /// such ArrayBuffers. Unless there is one, `over` is not called.
     ///
     /// The bytes must be there until the process ends: those of a [`Chunk`](crate::core::pool::pool::Chunk) are, for pooled
     /// memory is never unmapped.
@@ -89,8 +92,7 @@ impl Call {
             return Err(Fault::new("the environment is going down"));
         }
         let key = loans.number();
-        loans.env.set(self.env);
-        let loan = Loan { address, len, buffer: ptr::null_mut(), sure: false, over };
+        let loan = Loan { address, len, buffer: ptr::null_mut(), weak: false, sure: false, over };
         loans.table.borrow_mut().insert(key, loan);
         let ticket = Box::into_raw(Box::new(Ticket { loans: Rc::clone(loans), key }));
         let mut buffer = ptr::null_mut();
@@ -113,9 +115,8 @@ impl Call {
             let refused = status == sys::Status::napi_no_external_buffers_allowed;
             return if refused { Ok(None) } else { Err(Fault::new(format!("no ArrayBuffer could be made: {status}"))) };
         }
-        self.watch(loans, key, buffer);
+        self.hold(loans, key, buffer);
         self.post_sentinel(loans);
-        loans.look_first();
         Ok(Some((Js(buffer), key)))
     }
 
@@ -123,9 +124,19 @@ impl Call {
     pub fn lent_as(&self, lender: &Lender, key: u64, js: Js) -> bool {
         let has = self.has_loan(&lender.0, key, js);
         if has {
-            self.watch(&lender.0, key, js.0);
+            self.hold(&lender.0, key, js.0);
         }
         has
+    }
+
+    /// Holds the ArrayBuffer of loan `key` no longer: what led to it in the façade has been dropped.
+    pub fn let_collect(&self, lender: &Lender, key: u64) {
+        let mut table = lender.0.table.borrow_mut();
+        let Some(loan) = table.get_mut(&key).filter(|loan| !loan.weak && !loan.buffer.is_null()) else { return };
+        let mut count = 0;
+        // SAFETY: the reference was made in `env` and is there. It counts one, and this is done once.
+        unsafe { sys::napi_reference_unref(self.env, loan.buffer, &mut count) };
+        loan.weak = true;
     }
 
     /// Takes the memory of loan `key` away from the ArrayBuffer `js`, which has it and is nobody's but the façade's. So the
@@ -152,19 +163,17 @@ impl Call {
     fn post_sentinel(&self, loans: &Rc<Loans>) {
         let key = loans.number();
         let ticket = Box::into_raw(Box::new(Ticket { loans: Rc::clone(loans), key }));
-        let (mut buffer, mut reference) = (ptr::null_mut(), ptr::null_mut());
+        let mut buffer = ptr::null_mut();
         // SAFETY: as in `lend`. The byte is the first of the ticket, which its finalizer frees; nobody else gets the ArrayBuffer.
         let status = unsafe {
             sys::napi_create_external_arraybuffer(self.env, ticket.cast(), 1, Some(warn), ticket.cast(), &mut buffer)
         };
-        // SAFETY: `buffer` was just handed out by `env`. The reference is strong.
-        let mut refer = || unsafe { sys::napi_create_reference(self.env, buffer, 1, &mut reference) };
-        let made = status == sys::Status::napi_ok && refer() == sys::Status::napi_ok;
-        if made {
+        let reference = if status == sys::Status::napi_ok { self.reference(buffer) } else { ptr::null_mut() };
+        if !reference.is_null() {
             let (_, before) = loans.sentinel.replace((key, reference));
             forget(self.env, before);
         }
-        loans.blind.set(loans.blind.get() || !made);
+        loans.blind.set(loans.blind.get() || reference.is_null());
     }
 
     fn has_loan(&self, loans: &Loans, key: u64, js: Js) -> bool {
@@ -176,18 +185,21 @@ impl Call {
         status == sys::Status::napi_ok && loan.is_some_and(|loan| loan.address == data.cast() && loan.len == len)
     }
 
-    /// Notes which ArrayBuffer has the memory.
-    fn watch(&self, loans: &Loans, key: u64, buffer: sys::napi_value) {
-        let mut reference = ptr::null_mut();
-        // SAFETY: `buffer` is an ArrayBuffer of the running callback of `env`. The reference is weak.
-        let status = unsafe { sys::napi_create_reference(self.env, buffer, 0, &mut reference) };
-        if status != sys::Status::napi_ok {
-            reference = ptr::null_mut();
-        }
+    /// Notes which ArrayBuffer has the memory, and holds it.
+    fn hold(&self, loans: &Loans, key: u64, buffer: sys::napi_value) {
+        let reference = self.reference(buffer);
         let mut table = loans.table.borrow_mut();
         let Some(loan) = table.get_mut(&key) else { return };
-        let before = std::mem::replace(&mut loan.buffer, reference);
-        forget(self.env, before);
+        forget(self.env, std::mem::replace(&mut loan.buffer, reference));
+        loan.weak = false;
+    }
+
+    /// A reference that holds `buffer`, null if there is none to be had.
+    fn reference(&self, buffer: sys::napi_value) -> sys::napi_ref {
+        let mut reference = ptr::null_mut();
+        // SAFETY: `buffer` is an ArrayBuffer of the running callback of `env`.
+        let status = unsafe { sys::napi_create_reference(self.env, buffer, 1, &mut reference) };
+        if status == sys::Status::napi_ok { reference } else { ptr::null_mut() }
     }
 }
 
@@ -200,33 +212,20 @@ fn forget(env: sys::napi_env, reference: sys::napi_ref) {
 
 impl Loans {
     fn number(&self) -> u64 {
-        self.next.replace(self.next.get() + 1)
-    }
-
-    /// Has the look at all loans come before the end of any of them.
-    fn look_first(&self) {
-        let this = ptr::from_ref(self).cast_mut().cast();
-        // SAFETY: the loans live in an `Rc` that their `Environment` holds until its own cleanup hook, which was registered
-        // before and so runs after this one. Removing what is not there does nothing.
-        unsafe {
-            sys::napi_remove_env_cleanup_hook(self.env.get(), Some(ending), this);
-            sys::napi_add_env_cleanup_hook(self.env.get(), Some(ending), this);
-        }
+        self.last.set(self.last.get() + 1);
+        self.last.get()
     }
 
     /// Notes which loans nobody else can have.
-    fn look(&self) {
-        if self.ending.replace(true) {
-            return;
-        }
-        let env = self.env.get();
+    fn look(&self, env: sys::napi_env) {
+        self.ending.set(true);
         for loan in self.table.borrow_mut().values_mut() {
-            loan.sure = loan.sure || (!loan.buffer.is_null() && has_memory(env, loan.buffer));
+            loan.sure = !loan.buffer.is_null() && has_memory(env, loan.buffer);
         }
     }
 }
 
-/// Whether the ArrayBuffer of a weak reference is there and has not lost its memory.
+/// Whether the ArrayBuffer of a reference is there and has not lost its memory.
 fn has_memory(env: sys::napi_env, reference: sys::napi_ref) -> bool {
     let (mut scope, mut value, mut detached) = (ptr::null_mut(), ptr::null_mut(), true);
     // SAFETY: called on the environment's thread while it is being cleaned up, when handles can still be made; all that is
@@ -243,25 +242,20 @@ fn has_memory(env: sys::napi_env, reference: sys::napi_ref) -> bool {
     }
 }
 
-extern "C" fn ending(loans: *mut c_void) {
-    // SAFETY: the pointer is that of `look_first`, whose loans live until later.
-    let Some(loans) = (unsafe { loans.cast::<Loans>().as_ref() }) else { return };
-    // A panic must not leave a hook. There is nobody left to tell.
-    let _ = catch_unwind(AssertUnwindSafe(|| loans.look()));
-}
-
+/// The finalizer of a sentinel. That of the current one comes when the environment ends; others were let go of.
 extern "C" fn warn(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) {
     // SAFETY: the ticket that `post_sentinel` made for this finalizer, which is called once.
     let Ticket { loans, key } = *unsafe { Box::from_raw(ticket.cast::<Ticket>()) };
     let (current, reference) = loans.sentinel.get();
     if current == key {
         // A panic must not leave a finalizer. There is nobody left to tell.
-        let _ = catch_unwind(AssertUnwindSafe(|| loans.look()));
-        loans.sentinel.set((u64::MAX, ptr::null_mut()));
+        let _ = catch_unwind(AssertUnwindSafe(|| loans.look(env)));
+        loans.sentinel.set((0, ptr::null_mut()));
         forget(env, reference);
     }
 }
 
+/// The finalizer of a loan.
 extern "C" fn finalize(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) {
     // SAFETY: the ticket that `lend` made for this finalizer, which is called once.
     let ticket = unsafe { Box::from_raw(ticket.cast::<Ticket>()) };

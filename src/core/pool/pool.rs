@@ -113,8 +113,6 @@ struct Spans {
     /// By class, the slots of spans with a vacant chunk. The first is taken from, so that the others become vacant as a whole.
     open: Vec<BTreeSet<u32>>,
     classes: Vec<ClassStats>,
-    /// Chunks that were lost since somebody asked.
-    lost: Vec<u32>,
     out_bytes: u64,
     mapped: usize,
     committed: usize,
@@ -248,12 +246,6 @@ impl Pool {
         given_back as u64
     }
 
-    /// The chunks that were lost since this was asked last, in order. An id can be there although its chunk was taken again
-    /// meanwhile: ask before [`Pool::take`].
-    pub fn take_lost(&self) -> Vec<u32> {
-        std::mem::take(&mut lock(&self.state).lost)
-    }
-
     /// What it has.
     pub fn stats(&self) -> Stats {
         let spans = lock(&self.state);
@@ -364,7 +356,6 @@ impl Spans {
                 class.out -= 1;
                 class.lost += 1;
                 self.out_bytes -= class.size as u64;
-                self.lost.push(id);
                 (true, false)
             }
             Some(State::Retired { purge }) => {
