@@ -77,14 +77,13 @@ describe('a secure pool refuses', () => {
 describe('what is released is zero', () => {
   test.each([
     ['as it is', {}, undefined], ['though only some of it is said to be used', {}, 1],
-    ['zeroed twice', { zeroing: 'both' }], ['paranoid', { leakDetection: 'paranoid' }]
+    ['zeroed twice', { zeroing: 'both' }, undefined], ['paranoid', { leakDetection: 'paranoid' }, undefined]
   ])('%s', (_, options, used) => {
     const pool = open(options)
     for (const size of [1, 16, 100, 4096, 5000, 64 * KIB]) {
       const buffer = pool.acquire(size).fill(0xab)
       const stale = [new Uint8Array(buffer.buffer), buffer.subarray(0, 1)]
       pool.release(buffer, used)
-      expect(isZero(Buffer.from(buffer.buffer))).toBe(true)
       for (const view of stale) expect(isDeepStrictEqual(view, view.map(() => 0))).toBe(true)
       const next = pool.acquire(size)
       expect(isZero(next)).toBe(true)
@@ -95,9 +94,9 @@ describe('what is released is zero', () => {
     const pool = open(options)
     for (const size of [1, 16, 100, 4096, 5000, 64 * KIB]) {
       const buffer = pool.acquire(size).fill(0xab)
-      const stale = new Uint8Array(buffer.buffer)
+      const stale = Buffer.from(buffer.buffer)
       pool.release(buffer)
-      expect(stale).not.toContain(0xab)
+      expect(stale.includes(0xab)).toBe(false)
       expect(isZero(pool.acquire(size))).toBe(true)
     }
   })
