@@ -43,8 +43,8 @@ const move = memory => {
 // Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
 const handOver = transfer === undefined ? memory => memory : move
 
-// By the numbers of their chunks.
-const forgotten = new FinalizationRegistry(poolDropped)
+// By the numbers of their chunks. Not the native function itself: V8 would call that when no JavaScript runs any more.
+const forgotten = new FinalizationRegistry(number => poolDropped(number))
 
 // What poolStats writes.
 const NUMBERS = 6

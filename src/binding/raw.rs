@@ -21,6 +21,7 @@ use napi::sys;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use once_cell::sync::OnceCell;
 
+use self::exports::Door;
 pub use self::exports::Exports;
 pub use self::lend::Lender;
 use super::environment::Environment;
@@ -184,9 +185,9 @@ impl Call {
     /// What belongs to the environment of this call.
     #[inline(always)]
     pub fn environment(&self) -> std::result::Result<&Environment, Fault> {
-        // SAFETY: every function is made with the pointer of `Exports`, that of an `Environment` which the environment's last
-        // cleanup hook owns and frees; no JavaScript runs after that, and nobody has it to change. The borrow ends with the callback.
-        unsafe { self.data.cast::<Environment>().as_ref() }.ok_or_else(|| Fault::new("no environment"))
+        // SAFETY: every function is made with the pointer of a `Door`, which is never freed.
+        let door = unsafe { self.data.cast::<Door>().as_ref() };
+        door.and_then(Door::environment).ok_or_else(|| Fault::new("the environment has ended"))
     }
 
     /// Argument `index`.

@@ -1,9 +1,9 @@
 //! What an environment is given when the addon is loaded in it, and what is freed at its end.
 
-use std::ffi::{CString, c_void};
+use std::cell::Cell;
+use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::rc::Rc;
 
 use napi::bindgen_prelude::*;
 use napi::sys;
@@ -15,20 +15,45 @@ use super::super::environment::Environment;
 pub struct Exports {
     env: sys::napi_env,
     object: sys::napi_value,
-    data: *mut c_void,
+    door: &'static Door,
+}
+
+/// What leads from a callback to its environment, and to nothing once that has ended. It is never freed: V8 may call a
+/// function of an environment after that, for what a `FinalizationRegistry` has to tell.
+#[derive(Debug)]
+pub struct Door(Cell<*mut Environment>);
+
+impl Door {
+    fn open(environment: Environment) -> &'static Self {
+        Box::leak(Box::new(Self(Cell::new(Box::into_raw(Box::new(environment))))))
+    }
+
+    /// The environment, if it has not ended.
+    #[inline(always)]
+    pub fn environment(&self) -> Option<&Environment> {
+        // SAFETY: null, or the pointer of `open`, which `close` takes away before it frees what is there. That is done by a
+        // cleanup hook, on this thread, when no callback runs; so a borrow, which ends with its callback, is over by then.
+        unsafe { self.0.get().as_ref() }
+    }
+
+    fn close(&self) {
+        let environment = self.0.replace(ptr::null_mut());
+        if !environment.is_null() {
+            // SAFETY: the pointer of `open`, taken out once.
+            drop(unsafe { Box::from_raw(environment) });
+        }
+    }
 }
 
 impl Exports {
     /// `environment` is freed when the environment ends.
     pub fn new(env: &Env, object: &mut Object, environment: Environment) -> Result<Self> {
-        let environment = Rc::new(environment);
-        // Where it lies does not change while the hook owns it.
-        let data = Rc::as_ptr(&environment).cast_mut().cast();
-        env.add_env_cleanup_hook(environment, |environment| {
+        let door = Door::open(environment);
+        env.add_env_cleanup_hook(door, |door| {
             // A panic must not leave a hook. There is nobody left to tell.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(environment)));
+            let _ = catch_unwind(AssertUnwindSafe(|| door.close()));
         })?;
-        Ok(Self { env: env.raw(), object: object.raw(), data })
+        Ok(Self { env: env.raw(), object: object.raw(), door })
     }
 
     /// Exports `callback` as a function called `name`.
@@ -42,7 +67,7 @@ impl Exports {
                 c_name.as_ptr(),
                 name.len() as isize,
                 callback,
-                self.data,
+                ptr::from_ref(self.door).cast_mut().cast(),
                 &mut function,
             )
         };

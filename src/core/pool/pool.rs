@@ -366,7 +366,7 @@ impl Spans {
         };
         if !sure {
             class.strays += 1;
-            span.set(index, State::Stray);
+            span.stray(index);
             return (lost, None);
         }
         class.vacant += 1;

@@ -215,6 +215,14 @@ impl Span {
         self.states[index] = state;
     }
 
+    /// Somebody may have chunk `index` for ever. In secure memory it is wiped all the same: the secret does not outlive its pool.
+    pub fn stray(&mut self, index: usize) {
+        if let Memory::Secure(run) = &self.memory {
+            run.wipe(index);
+        }
+        self.states[index] = State::Stray;
+    }
+
     /// Nobody has chunk `index` any more. In secure memory it is wiped.
     pub fn vacate(&mut self, index: usize) {
         if let Memory::Secure(run) = &self.memory {
