@@ -31,9 +31,12 @@ const until = async (condition, what = () => String(condition), deadline = Date.
   }
 }
 
-/** Waits until the depot has so much out as it had `before`. */
-const untilReturned = (before, stranded = 0) => until(
-  () => depot().runs === before.runs + stranded && depot().stranded === before.stranded + stranded,
+/**
+ * Waits until the depot has as many runs out as it had `before`, but for those that are stranded: what a thread had
+ * forgotten when it ended, and V8 had collected but not freed, looks as if it had been given to another thread.
+ */
+const untilReturned = before => until(
+  () => depot().runs - depot().stranded === before.runs - before.stranded,
   () => `${JSON.stringify(depot())} as before: ${JSON.stringify(before)}`
 )
 
