@@ -22,8 +22,8 @@ describe('bytes belong to one thread at a time, and come back', () => {
     expect(acquired).toBeGreaterThan(rounds * THREADS / 4)
     expect(lost).toBeGreaterThan(0)
     expect(full > 0).toBe(kind === 'secure' || kind === 'waiting')
-    // Forgotten by a thread that ended, collected and not freed: now and then one.
-    expect(after.stranded).toBeLessThan(THREADS)
+    // Of what a thread had forgotten when it ended, some was collected and not freed yet: it is not used again.
+    expect(after.stranded).toBeLessThanOrEqual(Math.max(THREADS, lost / 10))
     expect(after.runs - after.stranded).toBe(before.runs)
   }, 120_000)
 })
