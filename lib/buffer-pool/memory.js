@@ -11,7 +11,7 @@ const { invalidUse, outOfMemory } = require('../errors')
 const events = require('./events')
 
 const {
-  poolClose, poolDropped, poolMoved, poolOpen, poolPoison, poolRetire, poolStats, poolTake, poolTrim, poolVerify,
+  poolClose, poolMoved, poolOpen, poolPoison, poolRetire, poolStats, poolTake, poolTrim, poolVerify, poolWatch,
   poolWipe
 } = native
 
@@ -43,9 +43,6 @@ const move = memory => {
 // Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
 const handOver = transfer === undefined ? memory => memory : move
 
-// By the numbers of their chunks. Not the native function itself: V8 would call that when no JavaScript runs any more.
-const forgotten = new FinalizationRegistry(number => poolDropped(number))
-
 // What poolStats writes.
 const NUMBERS = 6
 
@@ -74,9 +71,9 @@ class NativeMemory {
     return memory
   }
 
-  /** Has it told when nothing leads to the chunk of `slot` any more: until then native code holds its ArrayBuffer. */
+  /** Native code holds the ArrayBuffer of a chunk until its slot has been collected. */
   watch (slot) {
-    forgotten.register(slot, slot.id)
+    poolWatch(slot.id, slot)
   }
 
   // Node must not know what a user gets: what somebody has marked as untransferable it could not detach at the end, and

@@ -29,7 +29,7 @@ pub fn register(exports: &Exports) -> Result<()> {
     exports.function("poolWipe", callback!(wipe))?;
     exports.function("poolTrim", callback!(trim))?;
     exports.function("poolLost", callback!(lost))?;
-    exports.function("poolDropped", callback!(dropped))?;
+    exports.function("poolWatch", callback!(watch))?;
     exports.function("poolListen", callback!(listen))?;
     exports.function("poolStats", callback!(stats))?;
     exports.function("poolClose", callback!(close))?;
@@ -221,9 +221,10 @@ fn lost(call: &Call) -> Outcome {
     Ok(Reply::U32(count as u32))
 }
 
-/// `(loan)`: what led to the chunk in the façade has been dropped
-fn dropped(call: &Call) -> Outcome {
-    call.let_collect(&call.environment()?.pools.0.lender, call.f64(0)? as u64);
+/// `(loan, slot)`: an object that leads to the chunk in the façade; when it is collected, the chunk may be
+fn watch(call: &Call) -> Outcome {
+    let loan = call.f64(0)? as u64;
+    call.hold_with(&call.environment()?.pools.0.lender, loan, call.js(1)?);
     Ok(Reply::Nothing)
 }
 

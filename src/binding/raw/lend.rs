@@ -7,7 +7,7 @@
 //! each ArrayBuffer that was lent is looked at: if it still has its memory, nobody else has.
 //!
 //! For that look the ArrayBuffers must be there: one that was collected tells nothing. So a loan holds its ArrayBuffer until
-//! the façade says that whatever led to it has been dropped ([`Call::let_collect`]).
+//! the object that leads to it in the façade has been collected ([`Call::hold_with`]).
 //!
 //! What Node does for each of its ArrayBuffers at the end, newest first, it does before all cleanup hooks, since Node 22. So the
 //! look is the finalizer of a *sentinel*, an ArrayBuffer of ours that is newer than all loans and is held until then.
@@ -129,14 +129,18 @@ impl Call {
         has
     }
 
-    /// Holds the ArrayBuffer of loan `key` no longer: what led to it in the façade has been dropped.
-    pub fn let_collect(&self, lender: &Lender, key: u64) {
-        let mut table = lender.0.table.borrow_mut();
-        let Some(loan) = table.get_mut(&key).filter(|loan| !loan.weak && !loan.buffer.is_null()) else { return };
-        let mut count = 0;
-        // SAFETY: the reference was made in `env` and is there. It counts one, and this is done once.
-        unsafe { sys::napi_reference_unref(self.env, loan.buffer, &mut count) };
-        loan.weak = true;
+    /// Holds the ArrayBuffer of loan `key` as long as the object `js` lives. If that cannot be had it is held until the loan
+    /// is over.
+    pub fn hold_with(&self, lender: &Lender, key: u64, js: Js) {
+        let ticket = Box::into_raw(Box::new(Ticket { loans: Rc::clone(&lender.0), key }));
+        // SAFETY: `js` belongs to the running callback of `env`. The finalizer gets the ticket, which is its own from now on.
+        let status = unsafe {
+            sys::napi_add_finalizer(self.env, js.0, ptr::null_mut(), Some(let_collect), ticket.cast(), ptr::null_mut())
+        };
+        if status != sys::Status::napi_ok {
+            // SAFETY: nobody else has got the ticket.
+            drop(unsafe { Box::from_raw(ticket) });
+        }
     }
 
     /// Takes the memory of loan `key` away from the ArrayBuffer `js`, which has it and is nobody's but the façade's. So the
@@ -216,6 +220,19 @@ impl Loans {
         self.last.get()
     }
 
+    /// Holds the ArrayBuffer of loan `key` no longer.
+    fn let_collect(&self, env: sys::napi_env, key: u64) {
+        let mut table = self.table.borrow_mut();
+        let Some(loan) = table.get_mut(&key).filter(|loan| !loan.weak && !loan.buffer.is_null()) else { return };
+        if self.ending.get() {
+            return;
+        }
+        let mut count = 0;
+        // SAFETY: the reference was made in `env` and is there. It counts one, and this is done once.
+        unsafe { sys::napi_reference_unref(env, loan.buffer, &mut count) };
+        loan.weak = true;
+    }
+
     /// Notes which loans nobody else can have.
     fn look(&self, env: sys::napi_env) {
         self.ending.set(true);
@@ -253,6 +270,13 @@ extern "C" fn warn(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) 
         loans.sentinel.set((0, ptr::null_mut()));
         forget(env, reference);
     }
+}
+
+/// The finalizer of an object that a loan is held with.
+extern "C" fn let_collect(env: sys::napi_env, _data: *mut c_void, ticket: *mut c_void) {
+    // SAFETY: the ticket that `hold_with` made for this finalizer, which is called once.
+    let Ticket { loans, key } = *unsafe { Box::from_raw(ticket.cast::<Ticket>()) };
+    let _ = catch_unwind(AssertUnwindSafe(|| loans.let_collect(env, key)));
 }
 
 /// The finalizer of a loan.
