@@ -13,6 +13,7 @@ const path = require('node:path')
 const DEFAULT_RUNS = '100000'
 const DEFAULT_TERMINATIONS = '2000'
 const DEFAULT_MINUTES = '30'
+const DEFAULT_OPERATIONS = '1000000'
 
 const root = path.join(__dirname, '..')
 const tests = path.join(root, '__test__')
@@ -29,15 +30,20 @@ if (!/^\d+(\.\d+)?$/.test(minutes)) {
   process.exit(1)
 }
 
-// The random tests are those that take the number of their runs, or of terminations, from there.
+// The random tests are those that take the number of their runs, terminations or operations from there.
 const files = fs.readdirSync(tests).filter(name => name.endsWith('.test.js'))
-  .filter(name => /support\/settings|HEAPWISE_TERMINATIONS/.test(fs.readFileSync(path.join(tests, name), 'utf8')))
+  .filter(name => /support\/settings|HEAPWISE_TERMINATIONS|HEAPWISE_POOL_OPERATIONS/.test(fs.readFileSync(path.join(tests, name), 'utf8')))
 
 const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
 const run = (...args) => spawnSync(process.execPath, ['--expose-gc', ...args.map(String)], {
   cwd: root,
   stdio: 'inherit',
-  env: { HEAPWISE_TERMINATIONS: DEFAULT_TERMINATIONS, ...process.env, HEAPWISE_RUNS: runs }
+  env: {
+    HEAPWISE_TERMINATIONS: DEFAULT_TERMINATIONS,
+    HEAPWISE_POOL_OPERATIONS: DEFAULT_OPERATIONS,
+    ...process.env,
+    HEAPWISE_RUNS: runs
+  }
 }).status ?? 1
 
 const random = run(jest, '--runTestsByPath', ...files.map(name => path.join(tests, name)))
