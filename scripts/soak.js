@@ -32,7 +32,10 @@ if (!/^\d+(\.\d+)?$/.test(minutes)) {
 
 // The random tests are those that take the number of their runs, terminations or operations from there.
 const files = fs.readdirSync(tests).filter(name => name.endsWith('.test.js'))
-  .filter(name => /support\/settings|HEAPWISE_TERMINATIONS|HEAPWISE_POOL_OPERATIONS/.test(fs.readFileSync(path.join(tests, name), 'utf8')))
+  .filter(name => {
+    const text = fs.readFileSync(path.join(tests, name), 'utf8')
+    return /support\/settings|HEAPWISE_TERMINATIONS|HEAPWISE_POOL_OPERATIONS/.test(text)
+  })
 
 const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js')
 const run = (...args) => spawnSync(process.execPath, ['--expose-gc', ...args.map(String)], {

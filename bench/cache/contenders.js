@@ -1,6 +1,7 @@
 'use strict'
 
 const path = require('node:path')
+const { fresh } = require('../common/fresh')
 
 // Who is measured, and how each is made. All of them share the calls `get`, `set` and, where they have it, `delete`.
 //   create(library, max, { ttl, autopurge })  a new cache; ttl and autopurge only where `ttl` / `autopurge` say so
@@ -112,23 +113,6 @@ const contenders = [
 function lruCache (LRUCache, max, { ttl, autopurge } = {}) {
   if (autopurge) return new LRUCache({ max, ttl, ttlAutopurge: true })
   return new LRUCache(ttl ? { max, ttl } : { max })
-}
-
-// Loads a copy of a package that nobody else in this process uses. V8 learns types and call targets per function; two
-// contenders from one copy (LRUCache and BoundedMap, the two of mnemonist) would teach it both, and each would be
-// slower than in a program that uses only one. A compiled addon stays as it is: its functions have no such memory.
-function fresh (name) {
-  const before = new Map()
-  for (const [file, module] of Object.entries(require.cache)) {
-    if (file.endsWith('.node') || file.startsWith(__dirname)) continue
-    before.set(file, module)
-    delete require.cache[file]
-  }
-  try {
-    return require(name)
-  } finally {
-    for (const [file, module] of before) require.cache[file] = module
-  }
 }
 
 module.exports = { contenders }
