@@ -295,6 +295,11 @@ impl World {
             known.held.remove(&id);
         } else {
             held.with = With::Nobody;
+            if known.config.secure {
+                // A secret does not outlive its pool's thread, whoever may have it.
+                prop_assert!(held.hold.reads(0));
+                held.hold.fill(3);
+            }
         }
         prop_assert!(!known.pool.finish(id, true), "finished twice");
         Ok(())
