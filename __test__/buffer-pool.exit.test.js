@@ -150,7 +150,7 @@ describe('handlers of the end can use a pool', () => {
     ['exit, and close it', `
       useAll()
       process.on("exit", () => { for (const { pool } of kept) pool.close(); console.log("done") })`],
-    ['beforeExit', 'useAll(); process.on("beforeExit", () => { useAll(); console.log("done") })'],
+    ['beforeExit', 'useAll(); process.once("beforeExit", () => { useAll(); console.log("done") })'],
     ['exit of a worker', `
       worker("process.on('exit', () => { OPTIONS.map(use); for (const { pool } of kept) pool.close() })")
         .on("exit", code => console.log("done"))`]
