@@ -80,7 +80,9 @@ async function runTogether ({ script, task, names }) {
 // A cell whose contenders take turns, each in a process of its own each time, and begin with another in each round.
 async function runAlone ({ script, task, names, measures }, folder) {
   const { row, size, rounds, bytes } = task
-  const source = path.join(folder, 'source')
+  // Of its own: in a quick run another cell may end meanwhile.
+  const place = fs.mkdtempSync(path.join(folder, 'cell-'))
+  const source = path.join(place, 'source')
   if (row === 'copy') writeSource(source, bytes)
   const failures = {}
   const answers = Object.fromEntries(names.map((name) => [name, []]))
@@ -88,14 +90,14 @@ async function runAlone ({ script, task, names, measures }, folder) {
     const first = round % names.length
     for (const name of [...names.slice(first), ...names.slice(0, first)]) {
       if (failures[name]) continue
-      const own = fs.mkdtempSync(path.join(folder, 'run-'))
+      const own = fs.mkdtempSync(path.join(place, 'run-'))
       const answer = await child(script, { ...task, contender: name, folder: own, source })
       fs.rmSync(own, { recursive: true, force: true })
       if (answer.failure) failures[name] = answer.failure
       else answers[name].push(answer)
     }
   }
-  fs.rmSync(source, { force: true })
+  fs.rmSync(place, { recursive: true, force: true })
   const taking = names.filter((name) => !failures[name])
   return Object.entries(measures).map(([measure, unit]) => {
     const samples = Object.fromEntries(taking.map((name) => [name, [answers[name].map((answer) => answer[measure])]]))
