@@ -19,11 +19,13 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_INVALID_ARG_VALUE'
   | 'ERR_HEAPWISE_INVALID_KEY'
   | 'ERR_HEAPWISE_INVALID_USE'
+  | 'ERR_HEAPWISE_LEAK'
   | 'ERR_HEAPWISE_NATIVE_MISSING'
   | 'ERR_HEAPWISE_NOT_DECODABLE'
   | 'ERR_HEAPWISE_NOT_ENCODABLE'
   | 'ERR_HEAPWISE_OUT_OF_MEMORY'
   | 'ERR_HEAPWISE_POOL_FULL'
+  | 'ERR_HEAPWISE_REFUSED'
   | 'ERR_HEAPWISE_RELEASED'
   | 'ERR_HEAPWISE_SNAPSHOT_DAMAGED'
   | 'ERR_HEAPWISE_SNAPSHOT_IO'
@@ -32,6 +34,7 @@ export type HeapwiseErrorCode =
   | 'ERR_HEAPWISE_TARGET_TOO_SMALL'
   | 'ERR_HEAPWISE_TIMEOUT'
   | 'ERR_HEAPWISE_UNKNOWN_OPTION'
+  | 'ERR_HEAPWISE_UNSUPPORTED'
 
 /** An error thrown by heapwise: a `TypeError`, `RangeError` or `Error` with a `code`. */
 export interface HeapwiseError extends Error {

@@ -131,6 +131,17 @@ const poolFull = (name, size, max, hint) => coded(Error, 'ERR_HEAPWISE_POOL_FULL
 const waitedTooLong = (name, size, ms) => coded(Error, 'ERR_HEAPWISE_TIMEOUT',
   `the BufferPool '${name}' had no ${size} bytes to lend within ${ms} ms`)
 
+// ---- of GcMonitor and leaks
+
+/** This Node cannot do it. */
+const unsupported = (what, why) => coded(Error, 'ERR_HEAPWISE_UNSUPPORTED', `${what}: ${why}`)
+
+/** It could be done, and would do harm: there is too little memory or room for it. */
+const refused = message => coded(Error, 'ERR_HEAPWISE_REFUSED', message)
+
+/** A function keeps memory or handles each time it is called. */
+const leakFound = (message, report) => Object.assign(coded(Error, 'ERR_HEAPWISE_LEAK', message), { report })
+
 module.exports = {
   coded,
   invalidType,
@@ -154,5 +165,8 @@ module.exports = {
   doubleRelease,
   released,
   poolFull,
-  waitedTooLong
+  waitedTooLong,
+  unsupported,
+  refused,
+  leakFound
 }

@@ -2,8 +2,11 @@
 
 mod cache;
 mod environment;
+mod gc;
+mod heap_snapshot;
 mod offheap;
 mod pool;
+mod process;
 mod raw;
 
 use napi::bindgen_prelude::*;
@@ -16,5 +19,8 @@ pub fn init(mut exports: Object, env: Env) -> Result<()> {
     let exports = raw::Exports::new(&env, &mut exports, environment::Environment::new())?;
     cache::register(&exports)?;
     offheap::register(&exports)?;
-    pool::register(&exports)
+    pool::register(&exports)?;
+    gc::register(&exports)?;
+    process::register(&exports)?;
+    heap_snapshot::register(&exports)
 }

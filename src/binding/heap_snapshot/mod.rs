@@ -1,0 +1,10 @@
+//! The callbacks of `heap_snapshot`.
+
+use napi::bindgen_prelude::*;
+
+use super::raw::Exports;
+
+/// Exports the callbacks.
+pub fn register(_exports: &Exports) -> Result<()> {
+    Ok(())
+}
