@@ -31,6 +31,9 @@ pub struct Driver {
     /// such slots the order is not promised.
     overdue: Vec<bool>,
     moved: Vec<bool>,
+    /// Whether it has, or was linked by, numbers so large that they cannot tell ticks apart. The wheel looks at it again
+    /// after what such numbers can tell apart: late, if it has smaller ones by then and there was no call.
+    pub blurred: Vec<bool>,
 }
 
 impl Driver {
@@ -51,6 +54,7 @@ impl Driver {
             expected: vec![false; cap],
             overdue: vec![false; cap],
             moved: vec![false; cap],
+            blurred: vec![false; cap],
         }
     }
 
@@ -82,9 +86,12 @@ impl Driver {
             self.ttls[slot].set(ttl);
         }
         let deadline = self.deadline(slot);
+        let blurred = start.abs() + self.ttl(slot).get().abs() >= 1e15;
         if self.linked(slot) && deadline >= before {
             self.moved[slot] |= self.overdue[slot] && deadline > before;
+            self.blurred[slot] |= blurred;
         } else {
+            self.blurred[slot] = blurred;
             self.queue.push(Cell::new(slot as u32));
         }
         self.expected[slot] = deadline.is_finite();
@@ -174,6 +181,7 @@ impl Driver {
         Wheel::open(&self.wheel).unwrap().grow(&to, &starts, &self.ttls, self.now).unwrap();
         (self.starts, self.wheel, self.cap) = (starts, larger, cap);
         self.expected.resize(cap, false);
+        self.blurred.resize(cap, false);
         self.moved = vec![false; cap];
         self.overdue = (0..cap).map(|slot| self.linked(slot) && self.is_behind(slot)).collect();
     }
