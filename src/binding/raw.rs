@@ -7,6 +7,7 @@
 //! and no JavaScript runs in between; one `catch_unwind` each.
 
 mod exports;
+mod isolate;
 mod lend;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use once_cell::sync::OnceCell;
 
 use self::exports::Door;
 pub use self::exports::Exports;
+pub use self::isolate::{Api, Watch, now};
 pub use self::lend::Lender;
 use super::environment::Environment;
 

@@ -1,0 +1,66 @@
+//! The threads of the process that record, for whoever asks about all of them.
+
+use std::sync::{Arc, Mutex};
+
+use once_cell::sync::Lazy;
+
+use super::tally::Tally;
+use crate::core::sync::lock;
+
+/// What a thread that has ended adds to the sums over such threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// How many threads there were.
+    pub threads: u64,
+    /// Their collections.
+    pub collections: u64,
+    /// The full ones.
+    pub full: u64,
+    /// Time in them, in ns.
+    pub busy: u64,
+    /// The longest, in ns.
+    pub longest: u64,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    alive: Vec<(u32, Arc<Tally>)>,
+    ended: Ended,
+}
+
+/// Threads by their number.
+#[derive(Debug, Default)]
+pub struct Threads(Mutex<List>);
+
+impl Threads {
+    /// Those of the process.
+    pub fn shared() -> &'static Self {
+        static SHARED: Lazy<Threads> = Lazy::new(Threads::default);
+        &SHARED
+    }
+
+    /// A thread begins to record.
+    pub fn add(&self, id: u32, tally: Arc<Tally>) {
+        lock(&self.0).alive.push((id, tally));
+    }
+
+    /// The thread that `tally` is of has ended, or records no more.
+    pub fn remove(&self, tally: &Arc<Tally>) {
+        let mut list = lock(&self.0);
+        let List { alive, ended } = &mut *list;
+        if let Some(place) = alive.iter().position(|(_, other)| Arc::ptr_eq(other, tally)) {
+            alive.swap_remove(place);
+            ended.threads += 1;
+            ended.collections += tally.collections();
+            ended.full += tally.full();
+            ended.busy += tally.busy.get();
+            ended.longest = ended.longest.max(tally.longest());
+        }
+    }
+
+    /// All that record, and the sums over those that do not any more.
+    pub fn list(&self) -> (Vec<(u32, Arc<Tally>)>, Ended) {
+        let list = lock(&self.0);
+        (list.alive.clone(), list.ended)
+    }
+}
