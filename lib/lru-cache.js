@@ -22,6 +22,7 @@ const { Expiry } = require('./cache/expiry')
 const { PendingFetch, startFetch } = require('./cache/fetch')
 const { Walk } = require('./cache/walk')
 const { metrics, tracing, isTraced } = require('./cache/channels')
+const registry = require('./leaks/pools-registry')
 
 const HEADER = 12
 // In the ledger, the top bit marks a slot without an entry; the rest links the free ones.
@@ -120,7 +121,10 @@ class LRUCache {
     this.#hooked = o.dispose !== undefined || o.disposeAfter !== undefined || this.#special
     this.#plain = this.#silent = !(this.#sized || this.#hooked || o.onInsert)
     if (this.ttl) this.#trackTtl()
-    if (!this.ttlAutopurge && !o.max && !o.maxSize) warnUnbounded(LRUCache)
+    if (!this.ttlAutopurge && !o.max && !o.maxSize) {
+      warnUnbounded(LRUCache)
+      registry.caches.add(this)
+    }
   }
 
   static from (entries, options) {
