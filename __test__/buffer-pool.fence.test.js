@@ -2,8 +2,9 @@
 
 // `fence`: what was released is gone for those who kept it.
 
+const { markAsUntransferable } = require('node:worker_threads')
 const {
-  CAN_MOVE, DOUBLE, MEMORIES, closeAll, isAll, isZero, numbers, open, refuses, takeAway, wholeOf
+  CAN_MOVE, DOUBLE, MEMORIES, closeAll, isAll, isZero, numbers, open, refuses, takeAway, untilCollected, wholeOf
 } = require('./support/buffer-pool-tools')
 
 afterEach(closeAll)
@@ -194,6 +195,76 @@ describe.each(MEMORIES)('%s memory', memory => {
       }
       const { misses } = pool.stats()
       expect(misses).toBe(moves(memory) ? 1 : 1 + Math.floor(1000 / 128))
+    })
+  })
+
+  describe('what is not pooled', () => {
+    const FULL = { maxBytes: 1024, classes: [1024] }
+
+    test.each([
+      ['too large', { fence: 'always', max: 1024 }, 5000], ['no room', { fence: 'always', ...FULL }, 1000],
+      ['not zeroed', { fence: 'always', zeroing: 'none', ...FULL }, 5000],
+      ['one byte', { fence: 'always', ...FULL }, 1]
+    ])('%s: stale views see nothing, and writes go nowhere', (_, options, size) => {
+      const pool = make(options)
+      pool.acquire(1000)
+      const stale = pool.acquire(size)
+      expect(pool.stats().unpooled).toEqual({ acquired: 1, released: 0, bytes: size })
+      const views = size > 3 ? viewsOf(stale) : {}
+      pool.release(stale)
+      expectGone(stale, views)
+      writeTo(stale, views)
+      refuses(pool, () => pool.release(stale), DOUBLE)
+      expect(pool.stats().unpooled).toEqual({ acquired: 1, released: 1, bytes: size })
+    })
+
+    test('of no bytes, taken away by the user, or not to be moved: nothing happens', () => {
+      const pool = make({ fence: 'always', max: 1024 })
+      pool.release(pool.acquire(0))
+      const taken = pool.acquire(5000)
+      takeAway(taken)
+      pool.release(taken)
+      const fixed = pool.acquire(5000).fill(1)
+      markAsUntransferable(fixed.buffer)
+      pool.release(fixed)
+      expect([fixed.length, isZero(fixed)]).toEqual([5000, true])
+      expect(pool.stats().unpooled).toEqual({ acquired: 3, released: 3, bytes: 10_000 })
+    })
+
+    test('sampled: each release counts, pooled or not', () => {
+      const pool = make({ fence: 'sampled', max: 1024 })
+      const gone = Array.from({ length: 640 }, (_, n) => {
+        const buf = pool.acquire(n % 2 === 0 ? 1000 : 5000)
+        pool.release(buf)
+        return buf.length === 0
+      })
+      expect(gone.filter(Boolean)).toHaveLength(5)
+    })
+
+    test('off: it is left as it is', () => {
+      const pool = make({ max: 1024 })
+      const stale = pool.acquire(5000)
+      pool.release(stale)
+      expect(stale.length).toBe(5000)
+    })
+
+    test('its memory stays as long as a view does that native code may be at work on', async () => {
+      const pool = make({ fence: 'always', max: 1024 })
+      const size = 2 ** 26
+      const bytes = () => process.memoryUsage().arrayBuffers
+      const held = new Set()
+      const use = () => {
+        const buf = pool.acquire(size)
+        held.add(buf.subarray(1, 2))
+        pool.release(buf)
+        return new WeakRef(buf)
+      }
+      const stale = use()
+      await untilCollected(() => stale.deref() === undefined, 'the Buffer')
+      const before = bytes()
+      expect(Array.from(held, view => view.length)).toEqual([0])
+      held.clear()
+      await untilCollected(() => bytes() <= before - size, 'the memory')
     })
   })
 

@@ -3,7 +3,7 @@
 // The methods that look like those of Buffer, beside those of Buffer.
 
 const {
-  INVALID_TYPE, INVALID_VALUE, closeAll, open, refuses, thrownBy, wrongType, wrongValue
+  FULL, INVALID_TYPE, INVALID_VALUE, closeAll, open, refuses, thrownBy, wrongType, wrongValue
 } = require('./support/buffer-pool-tools')
 
 afterEach(closeAll)
@@ -77,6 +77,15 @@ describe('from, as Buffer.from, always a copy', () => {
     expect(copy.toString()).toBe('abc')
   })
 
+  test.each([['hex', 'ff' + 'zz'.repeat(900)], ['base64', 'YWJj' + '-_'.repeat(2) + ' '.repeat(900)]])(
+    'shorter %s than it looks, and no room for it: nothing stays lent', (encoding, text) => {
+      const pool = open({ classes: [64, 1024], maxBytes: 1024, onFull: 'throw' })
+      const error = thrownBy(() => pool.from(text, encoding))
+      expect(error).toMatchObject({ code: FULL.code, message: expect.stringMatching(FULL.message) })
+      expect(pool.stats()).toMatchObject({ live: 0, free: 1, acquired: 1, released: 1 })
+      expect(pool.acquire(1000)).toHaveLength(1000)
+    })
+
   test('the bytes of a DataView, or a refusal', () => {
     const pool = open()
     const view = new DataView(bytes.slice().buffer, 3, 5)
@@ -136,6 +145,25 @@ describe('concat, as Buffer.concat', () => {
       expect(buf.equals(Buffer.concat(list, total))).toBe(true)
       pool.release(buf)
     }
+  })
+
+  test('what somebody has put on a Buffer that is lent again is not called', () => {
+    const pool = open({ classes: [1024], zeroing: 'none' })
+    const before = pool.acquire(1000).fill(0xaa)
+    const put = jest.fn()
+    for (const name of ['fill', 'set', 'write', 'subarray', 'copy']) before[name] = put
+    pool.release(before)
+    const expected = Buffer.concat(parts, 1000)
+    for (const [use, bytes] of [
+      [() => pool.concat(parts, 1000), expected], [() => pool.alloc(1000, 'ab'), Buffer.alloc(1000, 'ab')],
+      [() => pool.from('x'.repeat(1000)), Buffer.alloc(1000, 'x')], [() => pool.from(expected), expected]
+    ]) {
+      const buf = use()
+      expect(buf).toBe(before)
+      expect(bytes.equals(buf)).toBe(true)
+      pool.release(buf)
+    }
+    expect(put).not.toHaveBeenCalled()
   })
 
   test('of nothing, but with a length: zeros', () => {

@@ -12,6 +12,7 @@ const { Leaks } = require('./buffer-pool/leaks')
 const { lengthOf, plain, viewOf, zero, zeroAll } = require('./buffer-pool/bytes')
 const { DISPOSE, Lease } = require('./buffer-pool/lease')
 const { FULL, NO_MEMORY, REFUSED, openMemory } = require('./buffer-pool/memory')
+const { takeAway } = require('./buffer-pool/move')
 const { readOptions } = require('./buffer-pool/options')
 const { readStream } = require('./buffer-pool/read-stream')
 const shapes = require('./buffer-pool/shapes')
@@ -19,6 +20,7 @@ const { Slot, slotOf, stamp } = require('./buffer-pool/slot')
 const { readStats } = require('./buffer-pool/stats')
 const { abandoned, every, letGo } = require('./buffer-pool/upkeep')
 const { Waiters } = require('./buffer-pool/waiters')
+const registry = require('./leaks/pools-registry')
 const {
   doubleRelease, foreignBuffer, invalidUse, outOfMemory, outOfRange, poolClosed, poolFull, waitedTooLong
 } = require('./errors')
@@ -79,6 +81,7 @@ class BufferPool {
     this.#zeroes = read.zeroing === 'on-release' || read.zeroing === 'both'
     this.#setModes(read)
     this.#open(read)
+    registry.pools.add(this)
   }
 
   #setModes ({ zeroing, fence, poison, leakDetection, secure, maxFreeBytes, maxBytes }) {
@@ -424,13 +427,18 @@ class BufferPool {
     slot.dirty = kind.size
   }
 
+  /** Whether a fence is to be put up at this release. */
+  #fenceNow () {
+    if (this.#options.fence !== 'sampled') return this.#options.fence === 'always'
+    this.#fences -= 1
+    if (this.#fences > 0) return false
+    this.#fences = FENCE_EVERY
+    return true
+  }
+
   /** False: the chunk has been given up for it. */
   #fenced (slot, kind) {
-    if (this.#options.fence === 'sampled') {
-      this.#fences -= 1
-      if (this.#fences > 0) return true
-      this.#fences = FENCE_EVERY
-    }
+    if (!this.#fenceNow()) return true
     slot.buffer = slot.whole = undefined
     slot.length = 0
     if (this.#memory.fence(slot)) return true
@@ -441,7 +449,9 @@ class BufferPool {
   #releaseUnpooled (slot) {
     slot.lender = undefined
     this.#unpooledEnded += 1
-    if (this.#zeroes && lengthOf.call(slot.buffer) > 0) zeroAll(slot.buffer, undefined)
+    if (lengthOf.call(slot.buffer) === 0) return
+    if (this.#zeroes) zeroAll(slot.buffer, undefined)
+    if (this.#fenceNow()) takeAway(slot.buffer)
   }
 
   #refusal (buf, slot) {

@@ -172,6 +172,12 @@ class Model {
     this.serve()
   }
 
+  /** The length that is left to a Buffer that is not pooled. */
+  releaseUnpooled (size) {
+    this.unpooled.released += 1
+    return size > 0 && this.fences() ? 0 : size
+  }
+
   settle (chunk, used) {
     const { kind } = chunk
     chunk.dirty = used === undefined ? kind.size : Math.max(chunk.dirty, used)
@@ -237,35 +243,19 @@ class Model {
   // ---- numbers
 
   stats () {
-    const total = name => this.sum(kind => kind[name])
-    const dropped = noDrops()
-    for (const kind of this.kinds) for (const reason of Object.keys(dropped)) dropped[reason] += kind.dropped[reason]
-    const acquired = total('acquired')
+    const classes = this.kinds.map(({ asked, free, ...kind }) => ({
+      ...kind, hits: kind.acquired - kind.misses, free: free.length
+    }))
+    const total = (name, list = classes) => list.reduce((sum, each) => sum + each[name], 0)
+    const totals = (names, list) => Object.fromEntries(names.map(name => [name, total(name, list)]))
     return {
       closed: this.closed,
-      acquired,
-      released: total('released'),
-      hits: acquired - total('misses'),
-      misses: total('misses'),
-      live: total('live'),
-      free: this.sum(kind => kind.free.length),
-      lost: total('lost'),
-      dropped,
+      ...totals(['acquired', 'released', 'hits', 'misses', 'live', 'free', 'lost']),
+      dropped: totals(Object.keys(noDrops()), classes.map(({ dropped }) => dropped)),
       waiting: this.waiting.length,
       poisoned: this.poisoned,
       unpooled: this.unpooled,
-      classes: this.kinds.map(kind => ({
-        size: kind.size,
-        acquired: kind.acquired,
-        released: kind.released,
-        hits: kind.acquired - kind.misses,
-        misses: kind.misses,
-        live: kind.live,
-        peak: kind.peak,
-        free: kind.free.length,
-        lost: kind.lost,
-        dropped: kind.dropped
-      }))
+      classes
     }
   }
 }

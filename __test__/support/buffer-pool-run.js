@@ -129,12 +129,12 @@ class Run {
   }
 
   letGo (tenancy, action, used) {
-    const { buffer, chunk, gone } = tenancy
+    const { buffer, chunk, size, gone } = tenancy
     this.check(tenancy)
     const answer = action()
     this.remove(tenancy)
     if (chunk === undefined) {
-      this.model.unpooled.released += 1
+      same(buffer.length, this.model.releaseUnpooled(size))
     } else {
       this.model.release(chunk, used, gone)
       this.stale.push({ buffer, chunk })

@@ -20,6 +20,9 @@ const viewOf = (memory, length) => known ? new FastBuffer(memory, 0, length) : f
 /** Makes the first bytes zero. */
 const zero = (bytes, length) => fill.call(bytes, 0, 0, length)
 
+/** Makes the bytes from there on zero. */
+const zeroFrom = (bytes, at) => fill.call(bytes, 0, at)
+
 /** Makes all bytes zero: with as many zeros, if they are given. */
 const zeroAll = (bytes, zeros) => {
   if (zeros === undefined) fill.call(bytes, 0)
@@ -35,4 +38,4 @@ const plain = (size, zeroed) => {
   }
 }
 
-module.exports = { lengthOf, plain, viewOf, zero, zeroAll }
+module.exports = { lengthOf, plain, viewOf, zero, zeroAll, zeroFrom }

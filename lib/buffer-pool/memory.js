@@ -9,6 +9,7 @@
 const native = require('../native')
 const { invalidUse, outOfMemory } = require('../errors')
 const events = require('./events')
+const { canTransfer, move } = require('./move')
 
 const {
   poolClose, poolMoved, poolOpen, poolPoison, poolRetire, poolStats, poolTake, poolTrim, poolVerify, poolWatch,
@@ -22,26 +23,10 @@ const REFUSED = 2
 
 const POISON = 0xdb
 
-const { transfer } = /** @type {any} */ (ArrayBuffer.prototype)
-const { structuredClone } = globalThis
 const { fill } = Uint8Array.prototype
 
-/**
- * Moves the bytes to an ArrayBuffer that nobody else knows. Undefined if they are gone, or may not be moved.
- *
- * @param {ArrayBuffer} memory
- * @returns {ArrayBuffer | undefined}
- */
-const move = memory => {
-  try {
-    return transfer.call(memory)
-  } catch {
-    return undefined
-  }
-}
-
 // Node 20 has no transfer(). Native code detaches what it has made there, and nobody can forbid it.
-const handOver = transfer === undefined ? memory => memory : move
+const handOver = canTransfer ? move : memory => memory
 
 // What poolStats writes.
 const NUMBERS = 6
@@ -79,7 +64,7 @@ class NativeMemory {
   // Node must not know what a user gets: what somebody has marked as untransferable it could not detach at the end, and
   // would end the process (24.16 and later).
   #adopt (memory) {
-    const moved = transfer === undefined ? undefined : move(memory)
+    const moved = canTransfer ? move(memory) : undefined
     if (moved === undefined) return memory
     poolMoved(this.#handle, this.id, moved)
     return moved
@@ -94,7 +79,7 @@ class NativeMemory {
 
   /** Leaves stale views without bytes. False: it cannot be done, and nothing has changed. */
   fence (slot) {
-    const moved = transfer === undefined ? undefined : move(slot.memory)
+    const moved = canTransfer ? move(slot.memory) : undefined
     if (moved === undefined) return false
     slot.memory = moved
     return poolMoved(this.#handle, slot.id, moved)
@@ -186,21 +171,12 @@ class OwnMemory {
     dropped.unregister(slot.memory)
     this.#out -= slot.kind.size
     // Stale views lose it as well.
-    OwnMemory.#move(slot.memory)
+    move(slot.memory)
     return true
   }
 
-  static #move (memory) {
-    if (transfer !== undefined) return move(memory)
-    try {
-      return structuredClone(memory, { transfer: [memory] })
-    } catch {
-      return undefined
-    }
-  }
-
   fence (slot) {
-    const moved = OwnMemory.#move(slot.memory)
+    const moved = move(slot.memory)
     if (moved === undefined) return false
     dropped.unregister(slot.memory)
     slot.memory = moved

@@ -5,7 +5,7 @@
 const { isAnyArrayBuffer, isDataView, isUint8Array } = require('node:util/types')
 const { constants } = require('node:buffer')
 const { invalidNumber, invalidType, outOfRange } = require('../errors')
-const { lengthOf, zeroAll } = require('./bytes')
+const { lengthOf, zeroAll, zeroFrom } = require('./bytes')
 
 const MOST = constants.MAX_LENGTH
 
@@ -117,9 +117,11 @@ const fromText = (pool, text, encoding) => {
   const written = write.call(buffer, text, encoding)
   if (written === lengthOf.call(buffer)) return buffer
   // Hex and base64 with other characters in it have fewer bytes than it looks.
-  const exact = fromBytes(pool, subarray.call(buffer, 0, written))
-  pool.release(buffer)
-  return exact
+  try {
+    return fromBytes(pool, subarray.call(buffer, 0, written))
+  } finally {
+    pool.release(buffer)
+  }
 }
 
 const fromBytes = (pool, bytes) => {
@@ -153,7 +155,7 @@ const concat = (pool, list, totalLength) => {
     set.call(buffer, fits < length ? subarray.call(part, 0, fits) : part, at)
     at += fits
   }
-  buffer.fill(0, at)
+  if (at < wanted) zeroFrom(buffer, at)
   return buffer
 }
 
