@@ -1,0 +1,41 @@
+'use strict'
+
+// A collection on demand, whether Node was started with --expose-gc or not.
+
+const v8 = require('node:v8')
+const vm = require('node:vm')
+
+const { unsupported } = require('../errors')
+const { now } = require('./clock')
+
+let collector
+
+const lookForIt = () => vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
+
+/** V8's own function, of a context that was made while the flag was on. The flag is put back if it was off. */
+const findCollector = () => {
+  collector ??= lookForIt()
+  if (collector !== undefined) return collector
+  v8.setFlagsFromString('--expose-gc')
+  try {
+    collector = lookForIt()
+  } finally {
+    v8.setFlagsFromString('--no-expose-gc')
+  }
+  if (collector === undefined) throw unsupported('collect()', 'this V8 gives no function that collects')
+  return collector
+}
+
+/** @param {'full' | 'minor'} type */
+const collect = type => {
+  const gc = findCollector()
+  const before = v8.getHeapStatistics().used_heap_size
+  const start = now()
+  if (type === 'full') gc()
+  else gc({ type: 'minor' })
+  const duration = now() - start
+  const after = v8.getHeapStatistics().used_heap_size
+  return { type, duration, reclaimed: Math.max(0, before - after), used: { before, after } }
+}
+
+module.exports = { collect }

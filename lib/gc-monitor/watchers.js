@@ -1,0 +1,143 @@
+'use strict'
+
+// Limits of heap and resident memory, pressure from outside, and a watch over what leaks: what a monitor looks after
+// besides collections.
+
+const os = require('node:os')
+const v8 = require('node:v8')
+
+const { invalidUse, unsupported } = require('../errors')
+const native = require('../native')
+const { writeSnapshot } = require('./heap-file')
+const { HeapLevels, RssLevels } = require('./limits')
+const { Pressure } = require('./pressure')
+
+/** What the container may have, or else the machine. */
+const mostMemory = () => {
+  const constrained = process.constrainedMemory?.() ?? 0
+  const there = os.totalmem()
+  // What is larger than the machine is no constraint.
+  return constrained > 0 && constrained < there ? constrained : there
+}
+
+// What costs little: a user can ask for more by name.
+const USUAL = { timers: true, listeners: true, globals: true, pools: true }
+
+const watchOptions = leaks => leaks !== undefined && Object.keys(leaks).length === 0 ? USUAL : leaks
+
+class Watchers {
+  #heapLimit
+  #rssLimit
+  #leaks
+  #watch
+  #heap
+  #rss
+  #pressure = new Pressure()
+  // What V8 gave the heap at the start, bytes: with a reserve it rises.
+  #limit = 0
+  #most = 0
+  #snapshots = 0
+  // Since limits were last checked.
+  #peak = 0
+  #floor = null
+
+  constructor ({ heapLimit, rssLimit, leaks }) {
+    this.#heapLimit = heapLimit
+    this.#rssLimit = rssLimit
+    this.#leaks = watchOptions(leaks)
+    // Bad options are to be told before anything starts.
+    if (this.#leaks !== undefined) require('../leaks/options').readOptions(this.#leaks)
+  }
+
+  /** @param {string} source what the monitor records with */
+  start (source) {
+    const heapLimit = this.#heapLimit
+    const rssLimit = this.#rssLimit
+    this.#limit = v8.getHeapStatistics().heap_size_limit
+    this.#heap = heapLimit && new HeapLevels(heapLimit)
+    this.#rss = rssLimit && new RssLevels(rssLimit)
+    this.#most = rssLimit === undefined ? 0 : rssLimit.bytes ?? Math.floor(rssLimit.share * mostMemory())
+    this.#snapshots = 0
+    this.#peak = 0
+    this.#floor = null
+    if (heapLimit?.reserve > 0) this.#reserve(heapLimit.reserve, source)
+    if (this.#leaks !== undefined) this.#watch = require('../leaks/watch').watch(this.#leaks)
+  }
+
+  #reserve (bytes, source) {
+    const name = "option 'heapLimit.reserve'"
+    if (source !== 'v8') throw unsupported(name, "it needs V8's callbacks, which are not used here")
+    if (native.gcReserved() > 0) throw invalidUse(`${name}: the reserve of this thread is in use already`)
+    if (!native.gcReserve(bytes)) throw unsupported(name, 'this V8 does not let its limit be raised')
+  }
+
+  stop () {
+    if (this.#heapLimit?.reserve > 0) native.gcReserve(0)
+    this.#watch?.stop()
+    this.#watch = undefined
+  }
+
+  /** Whether limits are to be looked after: those that somebody hears of, or that do something by themselves. */
+  limited (wanted) {
+    const heap = this.#heapLimit
+    if (heap !== undefined && (wanted('heapLimit') || heap.snapshot !== undefined)) return true
+    return this.#rssLimit !== undefined && wanted('rssLimit')
+  }
+
+  /** What collections have left. */
+  note (fulls, peak) {
+    this.#peak = Math.max(this.#peak, peak)
+    if (fulls.length > 0) this.#floor = fulls.at(-1).used
+  }
+
+  /** Pairs of name and event: limits that have been reached since the last time. */
+  checkLimits () {
+    const reached = []
+    if (this.#heap !== undefined) this.#checkHeap(reached)
+    if (this.#rss !== undefined) this.#checkRss(reached)
+    return reached
+  }
+
+  #checkHeap (reached) {
+    const limit = this.#limit
+    const used = Math.max(this.#peak, v8.getHeapStatistics().used_heap_size)
+    const floor = this.#floor
+    this.#peak = 0
+    this.#floor = null
+    const reserved = this.#heapLimit.reserve > 0 && native.gcReserved() > 0
+    for (const level of this.#heap.update({ used: reserved ? Math.max(used, limit) : used, floor, limit })) {
+      const event = { level, used, floor, limit, ratio: used / limit, reserved }
+      if (this.#heapLimit.snapshot?.at === level) event.snapshot = this.#writeSnapshot()
+      reached.push(['heapLimit', event])
+    }
+  }
+
+  #writeSnapshot () {
+    const { dir, max } = this.#heapLimit.snapshot
+    if (this.#snapshots >= max) return { refused: `option 'heapLimit.snapshot.max' is ${max}, and so many are written` }
+    const written = writeSnapshot(dir)
+    if (typeof written === 'string') this.#snapshots += 1
+    return written
+  }
+
+  #checkRss (reached) {
+    const rss = process.memoryUsage.rss()
+    const limit = this.#most
+    for (const level of this.#rss.update({ rss, limit })) {
+      reached.push(['rssLimit', { level, rss, limit, ratio: rss / limit }])
+    }
+  }
+
+  /** @param {object} sample what `readSample` of ./process gives */
+  checkPressure (sample) {
+    return this.#pressure.check(sample)
+  }
+
+  /** What watches of this thread have found. */
+  evidence () {
+    const { activeFindings } = require('../leaks/watch')
+    return activeFindings?.() ?? this.#watch?.report().findings ?? []
+  }
+}
+
+module.exports = { Watchers, mostMemory }
