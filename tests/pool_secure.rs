@@ -5,32 +5,24 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the report")]
 
+#[path = "pool/random.rs"]
+mod random;
+
 use std::env;
 use std::process::{Child, Command, Output, Stdio, abort, exit};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use heapwise::core::pool::memory::{call_at_exit, page_size};
 use heapwise::core::pool::secure::{SecureRun, wipe_all};
 use once_cell::sync::OnceCell;
 
+use random::{Random, seed};
+
 const CHILD: &str = "HEAPWISE_TEST_CHILD";
 /// What takes longer hangs.
 const HANGS: Duration = Duration::from_secs(120);
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(z ^ (z >> 31)) * below as u128) >> 64) as usize
-    }
-}
 
 fn child_case() -> Option<String> {
     env::var(CHILD).ok()
@@ -221,10 +213,7 @@ fn check(run: &SecureRun, model: &[Model]) {
 
 #[test]
 fn random_runs_are_as_their_model() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let seed = env::var("HEAPWISE_SEED").map_or(now, |text| text.parse().unwrap());
-    println!("HEAPWISE_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random(seed());
     for _ in 0..60 {
         let (size, count) = (1 + random.next(3 * page_size()), 1 + random.next(6));
         let run = SecureRun::new(size, count).unwrap();

@@ -8,6 +8,7 @@ mod cases;
 mod chunks;
 mod depot;
 mod model;
+mod random;
 mod rules;
 mod threads;
 

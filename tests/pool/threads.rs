@@ -11,28 +11,12 @@ use heapwise::core::pool::depot::Depot;
 use heapwise::core::pool::pool::{Config, Pool, Refused};
 
 use crate::chunks::{Hold, Registry};
+use crate::random::{Random, from_environment, seed};
 
 const THREADS: u64 = 4;
 const CLASSES: [usize; 8] = [64, 1000, 4096, 10_240, 16_384, 20_480, 81_920, 2_500_000];
 
 static EVERYTHING: Mutex<Registry> = Mutex::new(Registry::new());
-
-fn from_environment(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(z ^ (z >> 31)) * below as u128) >> 64) as usize
-    }
-}
 
 /// A chunk that one thread has and another may get.
 struct Held {
@@ -116,14 +100,6 @@ impl Player<'_> {
             self.give_back();
         }
     }
-}
-
-fn seed() -> u64 {
-    let usual =
-        u64::from(std::process::id()) << 32 | u64::from(std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos());
-    let seed = from_environment("HEAPWISE_SEED", usual);
-    println!("HEAPWISE_SEED={seed}");
-    seed
 }
 
 fn config(max_bytes: u64) -> Config {
