@@ -1,10 +1,9 @@
 'use strict'
 
-const fs = require('node:fs')
-const os = require('node:os')
+const { runCells, turned } = require('../common/cells')
 const { child } = require('../common/child')
-const { UsageError, command } = require('../common/options')
-const { compare, setting } = require('../common/report')
+const { command } = require('../common/options')
+const { compare } = require('../common/report')
 const { contenders } = require('./contenders')
 const { parse, plan, usage } = require('./plan')
 const { show, showSummary } = require('./show')
@@ -13,40 +12,17 @@ const ours = contenders.filter((contender) => contender.ours).map(({ name }) => 
 
 async function main (args) {
   const chosen = parse(args)
-  if (chosen.options.help) {
+  const { options } = chosen
+  if (options.help) {
     console.log(usage)
     return
   }
-  const cells = plan(chosen)
-  if (cells.length === 0) throw new UsageError('nothing to run: no contender of these words takes part in these rows')
-  const started = Date.now()
-  const results = []
-  const write = () => {
-    const { json } = chosen.options
-    if (json) fs.writeFileSync(json, JSON.stringify({ ...setting(chosen.options), results }, null, 1) + '\n')
-  }
-  // An unwritable file should be known now, not after half an hour.
-  write()
-  let begun = 0
-  let ended = 0
-  const work = async () => {
-    while (begun < cells.length) {
-      const cell = cells[begun++]
-      const done = await run(cell)
-      results.push(...done)
-      ended++
-      for (const result of done) console.log(show(result, `${ended}/${cells.length}`) + '\n')
-      write()
-    }
-  }
-  // Cells must not disturb each other; only in a quick run, whose figures mean little, may they.
-  const hands = chosen.options.quick ? os.availableParallelism() : 1
-  await Promise.all(Array.from({ length: hands }, work))
-  const verdict = chosen.options.quick
-    ? 'A quick run: it shows that the bench works, not who is fast.'
-    : showSummary(results)
-  if (verdict) console.log(verdict + '\n')
-  console.log(`${cells.length} cells in ${Math.round((Date.now() - started) / 1000)} s`)
+  await runCells(plan(chosen), {
+    options,
+    measure: run,
+    show: (_, results, place) => results.map((result) => show(result, place)).join('\n\n'),
+    verdict: (results) => [showSummary(results)]
+  })
 }
 
 // Runs a cell and returns its results, one for each thing it measures.
@@ -57,8 +33,7 @@ async function run ({ script, task, names }) {
     const answers = []
     for (let i = 0; i < task.processes; i++) {
       // Who comes first finds another heap than who comes last.
-      const shift = Math.round(i * names.length / task.processes)
-      const taking = [...names.slice(shift), ...names.slice(0, shift)]
+      const taking = turned(names, Math.round(i * names.length / task.processes))
       const answer = await child(script, { ...task, contenders: taking })
       if (answer.failure) {
         return [{ ...about('time'), unit: '', ...compare({}, ours), failures: { all: answer.failure } }]

@@ -1,11 +1,8 @@
 'use strict'
 
-const fs = require('node:fs')
-const os = require('node:os')
-const path = require('node:path')
-const { child } = require('../common/child')
-const { UsageError, command } = require('../common/options')
-const { compare, setting } = require('../common/report')
+const { runCells, takeTurns, temporary } = require('../common/cells')
+const { command } = require('../common/options')
+const { compare } = require('../common/report')
 const { summary } = require('../common/stats')
 const { contenders, memoryFolder } = require('./contenders')
 const { parse, plan, usage } = require('./plan')
@@ -22,60 +19,23 @@ async function main (args) {
     console.log(usage)
     return
   }
-  const cells = plan(chosen)
-  if (cells.length === 0) throw new UsageError('nothing to run: no contender of these words takes part in these rows')
-  const started = Date.now()
-  const results = []
-  const where = memoryFolder()
-  const folder = fs.mkdtempSync(path.join(where, 'heapwise-bench-'))
-  const drop = () => fs.rmSync(folder, { recursive: true, force: true })
-  process.once('exit', drop)
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
-  console.log(`lmdb keeps its files in ${where}.\n`)
-  const write = () => {
-    const report = { ...setting(options), lmdb: where, folder, results }
-    if (options.json) fs.writeFileSync(options.json, JSON.stringify(report, null, 1) + '\n')
-  }
-  // An unwritable file should be known now, not after half an hour.
-  write()
-  let begun = 0
-  let ended = 0
-  const work = async () => {
-    while (begun < cells.length) {
-      const cell = cells[begun++]
-      const done = await run(cell, folder)
-      results.push(...done)
-      ended++
-      console.log(show(cell.task, done, `${ended}/${cells.length}`) + '\n')
-      write()
-    }
-  }
-  // Cells must not disturb each other; only in a quick run, whose figures mean little, may they.
-  const hands = options.quick ? os.availableParallelism() : 1
-  await Promise.all(Array.from({ length: hands }, work))
-  const verdict = options.quick
-    ? 'A quick run: it shows that the bench works, not who is fast.'
-    : showTargets(results)
-  if (verdict) console.log(verdict + '\n')
-  console.log(`${cells.length} cells in ${Math.round((Date.now() - started) / 1000)} s`)
+  const lmdb = memoryFolder()
+  const folder = temporary(lmdb)
+  console.log(`lmdb keeps its files in ${lmdb}.\n`)
+  await runCells(plan(chosen), {
+    options,
+    about: { lmdb, folder },
+    measure: (cell) => run(cell, folder),
+    show: ({ task }, results, place) => show(task, results, place),
+    verdict: (results) => [showTargets(results)]
+  })
 }
 
-// Runs a cell and returns its results, one for each thing it measures. The contenders take turns, each in a process of
-// its own each time, and begin with another in each round.
-async function run ({ script, task, names, rounds, measures }, folder) {
-  const failures = {}
-  const answers = Object.fromEntries(names.map((name) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
-    const first = round % names.length
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
-      if (failures[name]) continue
-      const own = fs.mkdtempSync(path.join(folder, 'run-'))
-      const answer = await child(script, { ...task, contender: name, round, folder: own })
-      fs.rmSync(own, { recursive: true, force: true })
-      if (answer.failure) failures[name] = answer.failure
-      else answers[name].push(task.row.startsWith('workers') ? scaling(answer) : answer)
-    }
-  }
+// Runs a cell and returns its results, one for each thing it measures.
+async function run (cell, folder) {
+  const { task, names, measures } = cell
+  const { answers, failures } = await takeTurns(cell, folder)
+  if (task.row.startsWith('workers')) for (const name of names) answers[name] = answers[name].map(scaling)
   const results = []
   const { row, values, entries } = task
   for (const [measure, unit] of Object.entries(measures)) {
