@@ -1,7 +1,7 @@
 'use strict'
 
-// Which pools, and which caches that nothing but time bounds, there are in this thread: `leaks.watch({ pools: true })` looks
-// at them. They are held weakly. Whoever makes one enters it; that costs about a microsecond, and nothing later.
+// Which pools, and which caches that nothing but time bounds, there are in this thread: `leaks.watch({ pools: true })`
+// looks at them. They are held weakly. Whoever makes one enters it; that costs about a microsecond, and nothing later.
 
 class Registry {
   #refs = new Set()

@@ -1,0 +1,253 @@
+'use strict'
+
+// Emitters, and event targets, whose listeners only become more.
+//
+// Adding a listener costs one more look at a length, as long as there are few for that event. From the eighth on the
+// emitter is noted, weakly, and with it the place that adds: every time while that is seldom, else a sample.
+//
+// What is judged are the listeners that were there at the look before already. Emitters that are replaced by others,
+// each with a few listeners, are no leak of listeners.
+
+const { readPart } = require('./options')
+const { classOf, confidenceOf, count: countText, growthText, rank, shown } = require('./finding')
+const emitters = require('./listeners-emitters')
+const eventTargets = require('./event-targets')
+const places = require('./places')
+const { Sampler } = require('./watch-sampler')
+const { Series } = require('./watch-series')
+
+const NAME = 'listeners'
+
+const DEFAULTS = { minimum: 16, looks: 4 }
+const LEAST = { minimum: 8, looks: 3 }
+
+/** @param {Record<string, unknown>} options */
+const check = options => readPart(NAME, options, DEFAULTS, LEAST)
+
+// From so many listeners of one event on, an emitter is noted. Node warns from 11 on.
+const CROWD = 8
+const BUDGET = 256
+const MOST_RECORDS = 4096
+const MOST_SAMPLES = 256
+// Larger lists are counted, not compared.
+const MOST_COMPARED = 20_000
+const MOST_PLACES = 5
+// An emitter that has few again is forgotten after so many looks.
+const IDLE = 8
+// If more than that share of what was added has gone, the growth must last longer.
+const FEW_GO = 0.05
+const LONG = 20
+
+/** The listeners of one event on one emitter. */
+class Crowd {
+  series = new Series()
+  samples = []
+  thin = 1
+  skip = 0
+  idle = 0
+  added = 0
+  made = false
+  warned = false
+  #before = new WeakSet()
+  #countBefore = 0
+
+  constructor (target, type, listOf) {
+    this.ref = new WeakRef(target)
+    this.type = type
+    this.listOf = listOf
+    this.start = listOf(target, type).length
+  }
+
+  note (listener, place, weight, look) {
+    this.skip += 1
+    if (this.skip < this.thin || Object(listener) !== listener) return
+    this.skip = 0
+    this.samples.push({ ref: new WeakRef(listener), place, weight: weight * this.thin, look })
+    if (this.samples.length < MOST_SAMPLES) return
+    this.samples = this.samples.filter((_, index) => index % 2 === 0)
+    for (const sample of this.samples) sample.weight *= 2
+    this.thin *= 2
+  }
+
+  /** How many there are, and how many of these were there at the look before. Drops what is there no more. */
+  count (target) {
+    const list = this.listOf(target, this.type)
+    const { length } = list
+    let old = Math.min(length, this.#countBefore)
+    if (length <= MOST_COMPARED) {
+      old = 0
+      const before = this.#before
+      this.#before = new WeakSet()
+      for (const listener of list) {
+        if (before.has(listener)) old += 1
+        if (Object(listener) === listener) this.#before.add(listener)
+      }
+    }
+    this.#countBefore = length
+    const present = new Set(list)
+    this.samples = this.samples.filter(({ ref }) => present.has(ref.deref()))
+    this.idle = length < CROWD ? this.idle + 1 : 0
+    return { all: length, old }
+  }
+
+  /** The share of what was added that is still there. */
+  kept (count) {
+    const went = Math.max(0, this.added - (count - this.start))
+    return count / (count + went)
+  }
+
+  /** The places that have added what is there, with how many each. */
+  places (count, look) {
+    const old = this.samples.filter(sample => sample.look < look)
+    const samples = old.length > 0 ? old : this.samples
+    const total = samples.reduce((sum, { weight }) => sum + weight, 0)
+    return rank(samples.map(({ place, weight }) => [places.resolve(place), weight * count / total]))
+  }
+}
+
+class Listeners {
+  #options
+  #now
+  #crowds = new Set()
+  // By emitter and event.
+  #known = new WeakMap()
+  #sampler = new Sampler(BUDGET)
+  #looks = 0
+  #ms = 0
+
+  constructor (options, now) {
+    this.#options = options
+    this.#now = now
+    begin(this)
+  }
+
+  #crowdOf (target, type, listOf) {
+    let events = this.#known.get(target)
+    let crowd = events?.get(type)
+    if (crowd !== undefined || this.#crowds.size >= MOST_RECORDS) return crowd
+    crowd = new Crowd(target, type, listOf)
+    if (events === undefined) this.#known.set(target, events = new Map())
+    events.set(type, crowd)
+    this.#crowds.add(crowd)
+    return crowd
+  }
+
+  /** `wrapper` has added a listener. */
+  added (target, type, listener, listOf, wrapper) {
+    const crowd = this.#crowdOf(target, type, listOf)
+    if (crowd === undefined) return
+    // The first was counted when the crowd was made.
+    if (crowd.made) crowd.added += 1
+    crowd.made = true
+    const weight = this.#sampler.weigh()
+    if (weight === 0) return
+    const start = this.#now()
+    const place = places.capture(wrapper)
+    if (place !== undefined) crowd.note(listener, place, weight, this.#looks)
+    this.#ms += this.#now() - start
+  }
+
+  /** Node itself says that there are too many. */
+  warned ({ emitter, type }) {
+    const listOf = emitter instanceof EventTarget ? eventTargets.listOf : emitters.listOf
+    const crowd = this.#crowdOf(emitter, type, listOf)
+    if (crowd !== undefined) crowd.made = crowd.warned = true
+  }
+
+  /** @param {number} time */
+  look (time) {
+    const start = this.#now()
+    renew()
+    const found = []
+    for (const crowd of this.#crowds) {
+      const target = crowd.ref.deref()
+      const finding = target === undefined ? this.#forget(crowd) : this.#lookAt(crowd, target, time)
+      if (finding !== undefined) found.push(finding)
+    }
+    this.#looks += 1
+    this.#sampler.turn()
+    this.#ms += this.#now() - start
+    return found
+  }
+
+  #forget (crowd, target = undefined) {
+    this.#crowds.delete(crowd)
+    this.#known.get(target)?.delete(crowd.type)
+  }
+
+  #lookAt (crowd, target, time) {
+    const { all, old } = crowd.count(target)
+    if (crowd.idle > IDLE) return this.#forget(crowd, target)
+    crowd.series.add(time, old, all)
+    const kept = crowd.kept(all)
+    const { minimum, looks } = this.#options
+    const growth = crowd.series.growth({ minimum, looks: kept < 1 - FEW_GO ? Math.max(LONG, looks) : looks })
+    return growth === undefined ? undefined : this.#finding(crowd, target, growth, kept)
+  }
+
+  #finding (crowd, target, growth, kept) {
+    const event = shown(crowd.type)
+    const emitter = classOf(target)
+    const adders = crowd.places(growth.to, this.#looks)
+    const at = adders[0]?.place
+    const others = adders.length > 1 ? ` and ${countText(adders.length - 1, 'other place')}` : ''
+    const confidence = confidenceOf(growth, kept)
+    return {
+      kind: 'listener',
+      message: `${countText(growth.to, 'listener')} for ${event} ${growth.to === 1 ? 'is' : 'are'} on one ${emitter}, ` +
+        `added at ${at ?? 'an unknown place'}${others}; they ${growthText(growth)}`,
+      name: `${emitter} ${event}`,
+      emitter,
+      event: crowd.type,
+      ...at !== undefined && { place: at, places: adders.slice(0, MOST_PLACES) },
+      growth,
+      confidence: crowd.warned && confidence === 'suspected' ? 'likely' : confidence,
+      source: 'counts'
+    }
+  }
+
+  get costMs () { return this.#ms }
+
+  stop () { end(this) }
+}
+
+// ---- what all watches share
+
+const watching = new Set()
+
+const addedTo = listOf => (target, type, listener, _, wrapper) => {
+  for (const part of watching) part.added(target, type, listener, listOf, wrapper)
+}
+
+const patches = [emitters, eventTargets].map(({ patchOf, listOf }) => patchOf(addedTo(listOf), CROWD))
+
+// Free of cost, and it names emitters that were full before the watch began.
+const onWarning = warning => {
+  try {
+    if (warning?.name !== 'MaxListenersExceededWarning' || Object(warning.emitter) !== warning.emitter) return
+    for (const part of watching) part.warned(warning)
+  } catch {
+    // The emitter is one that must not be looked at.
+  }
+}
+
+const begin = part => {
+  watching.add(part)
+  if (watching.size === 1) process.on('warning', onWarning)
+  for (const patch of patches) patch.on()
+}
+
+const end = part => {
+  if (!watching.delete(part)) return
+  for (const patch of patches) patch.off()
+  if (watching.size === 0) process.removeListener('warning', onWarning)
+}
+
+const renew = () => {
+  for (const patch of patches) patch.renew()
+}
+
+/** @param {{ options: Record<string, unknown>, now: () => number }} context */
+const start = ({ options, now }) => new Listeners(check(options), now)
+
+module.exports = { name: NAME, check, start }
