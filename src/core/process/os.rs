@@ -255,8 +255,12 @@ mod platform {
         })
     }
 
+    /// In the order in which they are tried. Where the C library has the new function, the old one is asked no more: if it
+    /// alone sees what is allocated, it belongs to another allocator (tcmalloc has it), whose memory `malloc_trim` does not
+    /// give back.
     pub fn malloc_sources() -> Vec<Source> {
-        vec![jemalloc, mallinfo2, mallinfo]
+        let of_the_library: Source = if symbol(c"mallinfo2").is_null() { mallinfo } else { mallinfo2 };
+        vec![jemalloc, of_the_library]
     }
 
     /// `MALLCTL_ARENAS_ALL` of jemalloc 5, as text.
