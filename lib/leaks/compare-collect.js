@@ -1,0 +1,70 @@
+'use strict'
+
+// Memory as it is once everything that can go has gone.
+
+const v8 = require('node:v8')
+const vm = require('node:vm')
+const { setImmediate } = require('node:timers')
+
+const { unsupported } = require('../errors')
+
+let collector
+
+const lookForIt = () => vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
+
+/** V8's own function, of a context that was made while the flag was on. The flag is put back if it was off. */
+const findCollector = () => {
+  collector ??= lookForIt()
+  if (collector !== undefined) return collector
+  v8.setFlagsFromString('--expose-gc')
+  try {
+    collector = lookForIt()
+  } finally {
+    v8.setFlagsFromString('--no-expose-gc')
+  }
+  if (collector === undefined) throw unsupported('leaks.compare()', 'this V8 gives no function that collects')
+  return collector
+}
+
+// A last resort also drops compiled scripts that nobody uses; without that, those of `new Function` stay for a while on
+// Node 26. The V8 of Node 20 does not know it, and would do a minor collection.
+const [MAJOR] = process.versions.v8.split('.').map(Number)
+const EVERYTHING = MAJOR >= 12 ? { type: 'major', execution: 'sync', flavor: 'last-resort' } : undefined
+
+/** A full collection; with `thorough` also of what V8 keeps just in case. */
+const collectAll = (thorough = true) => {
+  const gc = findCollector()
+  if (thorough && EVERYTHING !== undefined) gc(EVERYTHING)
+  else gc()
+}
+
+/** A turn of the loop, of the real one: not of fake timers. */
+const turn = () => new Promise(resolve => {
+  setImmediate(resolve)
+})
+
+// What is freed may free more: a finalizer runs, a handle closes, a WeakRef that was read in this turn lets go.
+// V8 lets go of some of its own only after several collections; a last resort is several.
+const LEAST = EVERYTHING === undefined ? 4 : 2
+const MOST = 8
+const STILL = 256
+
+/**
+ * Collects until nothing more goes.
+ *
+ * @param {() => number} used tells the bytes in use
+ */
+const settle = async (used, collect = collectAll) => {
+  await turn()
+  collect(false)
+  let before = used()
+  for (let round = 1; round < MOST; round++) {
+    await turn()
+    collect(true)
+    const now = used()
+    if (round >= LEAST - 1 && before - now < STILL) break
+    before = now
+  }
+}
+
+module.exports = { collectAll, settle, turn, findCollector }
