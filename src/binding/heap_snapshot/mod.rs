@@ -1,10 +1,166 @@
-//! The callbacks of `heap_snapshot`.
+//! The callbacks of `heap_snapshot`: snapshots are read and searched on a thread of their own.
+//!
+//! `heapWatchOpen() -> watch` and `heapWatchClose(watch)`: what was seen in earlier looks.
+//! `heapAnalyse(watch, paths, options, foreign, bell) -> ticket`: `paths` and `foreign` are texts with a NUL between
+//! entries, `watch` may be 0, `options` is a `Float64Array` of `[floor, entries, share, rises, viewBytes, most, classes]`.
+//! `heapResult(ticket) -> text | null`: JSON, once; null as long as there is none. A failure is `{"error": text}`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use napi::bindgen_prelude::*;
+use once_cell::sync::Lazy;
 
-use super::raw::Exports;
+use super::raw::{Bell, Call, Exports, Fault, Reply, Scratch, Text, callback, ring};
+use crate::core::heap_snapshot::history::{History, Thresholds};
+use crate::core::heap_snapshot::json::Writer;
+use crate::core::heap_snapshot::report::{self, Options};
+
+type Outcome = std::result::Result<Reply, Fault>;
+type Watch = Arc<Mutex<History>>;
+
+static WATCHES: Lazy<Mutex<HashMap<u32, Watch>>> = Lazy::new(Mutex::default);
+static RESULTS: Lazy<Mutex<HashMap<u32, String>>> = Lazy::new(Mutex::default);
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+thread_local! {
+    /// The work that this thread's environment has begun.
+    static JOBS: RefCell<Jobs> = RefCell::default();
+}
+
+#[derive(Debug, Default)]
+struct Jobs(Vec<Job>);
+
+#[derive(Debug)]
+struct Job {
+    ticket: u32,
+    cancel: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Drop for Jobs {
+    /// The thread ends. Nobody fetches what is not done yet.
+    fn drop(&mut self) {
+        for job in &self.0 {
+            job.cancel.store(true, Ordering::Relaxed);
+        }
+        for job in self.0.drain(..) {
+            let _ = job.thread.join();
+            locked(&RESULTS).remove(&job.ticket);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic under the lock has been told; what is there is whole after each step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Exports the callbacks.
-pub fn register(_exports: &Exports) -> Result<()> {
-    Ok(())
+pub fn register(exports: &Exports) -> Result<()> {
+    exports.function("heapWatchOpen", callback!(open))?;
+    exports.function("heapWatchClose", callback!(close))?;
+    exports.function("heapAnalyse", callback!(analyse))?;
+    exports.function("heapResult", callback!(result))
+}
+
+/// `() -> watch`
+fn open(_: &Call) -> Outcome {
+    let watch = NEXT.fetch_add(1, Ordering::Relaxed);
+    locked(&WATCHES).insert(watch, Watch::default());
+    Ok(Reply::U32(watch))
+}
+
+/// `(watch)`
+fn close(call: &Call) -> Outcome {
+    let watch = locked(&WATCHES).remove(&call.u32(0)?);
+    drop(watch);
+    Ok(Reply::Nothing)
+}
+
+/// `(watch, paths, options, foreign, bell) -> ticket`
+fn analyse(call: &Call) -> Outcome {
+    let watch = match call.u32(0)? {
+        0 => Watch::default(),
+        number => locked(&WATCHES).get(&number).cloned().ok_or_else(|| Fault::new("no such watch"))?,
+    };
+    let files: Vec<PathBuf> = list(call, 1)?.into_iter().map(PathBuf::from).collect();
+    let options = options(call, list(call, 3)?)?;
+    let bell = call.bell(4)?;
+    let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
+    let cancel = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&cancel);
+    let thread = thread::Builder::new()
+        .name("heapwise-heap".into())
+        .spawn(move || run(ticket, &watch, &files, &options, &stop, &bell))
+        .map_err(|error| Fault::new(format!("no thread could be started: {error}")))?;
+    JOBS.with(|jobs| {
+        let mut jobs = jobs.borrow_mut();
+        jobs.0.retain(|job| !job.thread.is_finished());
+        jobs.0.push(Job { ticket, cancel, thread });
+    });
+    Ok(Reply::U32(ticket))
+}
+
+fn options(call: &Call, foreign: Vec<String>) -> std::result::Result<Options, Fault> {
+    let [floor, entries, share, rises, view_bytes, most, classes] = call.f64s(2)? else {
+        return Err(Fault::new("seven options are needed"));
+    };
+    Ok(Options {
+        thresholds: Thresholds {
+            floor: floor.get() as u32,
+            entries: entries.get() as u32,
+            share: share.get(),
+            rises: rises.get() as u32,
+            view_bytes: view_bytes.get() as u64,
+        },
+        most: most.get() as usize,
+        classes: classes.get() != 0.0,
+        foreign,
+    })
+}
+
+/// Texts with a NUL between them.
+fn list(call: &Call, index: usize) -> std::result::Result<Vec<String>, Fault> {
+    let mut scratch = Scratch::default();
+    let text = call.text(call.js(index)?, &mut scratch)?;
+    let text: String = if text.wide {
+        let units: Vec<u16> = text.bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        String::from_utf16_lossy(&units)
+    } else {
+        text.bytes.iter().map(|&byte| char::from(byte)).collect()
+    };
+    Ok(text.split('\0').filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
+}
+
+fn run(ticket: u32, watch: &Mutex<History>, files: &[PathBuf], options: &Options, cancel: &AtomicBool, bell: &Bell) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| report::analyse(files, &mut locked(watch), options, cancel)));
+    let text = match outcome {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => failure(&error.to_string()),
+        Err(_) => failure("a bug in heapwise: the thread panicked"),
+    };
+    locked(&RESULTS).insert(ticket, text);
+    ring(bell);
+}
+
+fn failure(message: &str) -> String {
+    let mut out = Writer::default();
+    out.open('{').key("error").text(message).close('}');
+    out.finish()
+}
+
+/// `(ticket) -> text | null`
+fn result(call: &Call) -> Outcome {
+    let Some(text) = locked(&RESULTS).remove(&call.u32(0)?) else { return Ok(Reply::Null) };
+    if text.is_ascii() {
+        return call.string(Text { wide: false, bytes: text.as_bytes() });
+    }
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    call.string(Text { wide: true, bytes: &units })
 }

@@ -1,0 +1,116 @@
+'use strict'
+
+// Maps, Sets, arrays and objects that only grow, found by heap snapshots: with the variable that holds them, and where it
+// is. What nobody can name is not told, nor what is Node's own.
+
+const { checkNames } = require('../cache/options')
+const { invalidNumber } = require('../errors')
+const { readSize } = require('../size')
+const { bytesText, confidenceOf, growthText } = require('./finding')
+const { looksOf } = require('./collections-looks')
+const { nameOf, placeOf, scopeOf } = require('./collections-names')
+
+const NAME = 'collections'
+const KNOWN = ['minimum', 'share', 'looks', 'maxHeap']
+const known = new Set(KNOWN)
+
+/** @param {Record<string, any>} options */
+const check = options => {
+  checkNames(options, KNOWN, known)
+  const { minimum = 100, share = 0.1, looks = 3, maxHeap = '256mb' } = options
+  if (!Number.isSafeInteger(minimum) || minimum < 1 || minimum > 2 ** 31) {
+    throw invalidNumber("option 'collections.minimum'", 'an integer from 1 to 2147483648', minimum)
+  }
+  if (typeof share !== 'number' || !(share >= 0 && share <= 1000)) {
+    throw invalidNumber("option 'collections.share'", 'a number from 0 to 1000', share)
+  }
+  if (!Number.isSafeInteger(looks) || looks < 3 || looks > 1000) {
+    throw invalidNumber("option 'collections.looks'", 'an integer from 3 to 1000', looks)
+  }
+  return { minimum, share, looks, maxHeap: readSize('collections.maxHeap', maxHeap, 1, Number.MAX_SAFE_INTEGER) }
+}
+
+/** How many an hour, between the look when it began and the last. */
+const perHour = ({ from, to, looks }, times) => {
+  const hours = (times.at(-1) - times.at(-looks)) / 3_600_000
+  return hours > 0 ? Math.round((to - from) / hours) : 0
+}
+
+/** What its new entries keep alive, if all keep as much. */
+const bytesOf = ({ entries, retained }) =>
+  entries.to > 0 ? Math.round(retained * (entries.to - entries.from) / entries.to) : 0
+
+const sortText = ({ sort, class: name }) => {
+  if (sort === 'object') return name === 'Object' ? 'object' : `object of class ${name}`
+  return name === sort ? sort : `${name} (a ${sort})`
+}
+
+/** Who it is, in words: 'the Map sessions (module scope)'. */
+const subjectOf = (grower, name, place) => {
+  const scope = scopeOf(grower.holder)
+  return `the ${sortText(grower)} ${name}` + (place === undefined ? '' : ` at ${place}`) +
+    (scope === undefined ? '' : ` (${scope})`)
+}
+
+/** The name and the place of a grower, and both in words. Undefined if it has no name. */
+const identify = (grower, places) => {
+  const raw = placeOf(grower.holder)
+  const place = raw === undefined ? undefined : places.resolve(raw)
+  const name = nameOf(grower.holder) ?? (place === undefined ? undefined : '(variable)')
+  return name === undefined ? undefined : { name, place, subject: subjectOf(grower, name, place) }
+}
+
+class Collections {
+  #options
+  #places
+  #looks
+  costMs = 0
+
+  constructor (options, { interval, places }) {
+    this.#options = options
+    this.#places = places
+    this.#looks = looksOf(interval)
+    const { minimum, share, looks, maxHeap } = options
+    this.#looks.join(this, { entries: minimum, share, rises: looks - 1, maxHeap })
+  }
+
+  async look () {
+    const look = await this.#looks.next(this)
+    if (look === undefined) return []
+    this.costMs += look.pauseMs
+    return look.growers.filter(grower => grower.grows && this.#isEnough(grower.entries))
+      .map(grower => this.#finding(grower, look.times)).filter(Boolean)
+  }
+
+  #isEnough ({ from, to, rises }) {
+    const { minimum, share, looks } = this.#options
+    return to - from >= minimum && to - from >= share * from && rises >= looks - 1
+  }
+
+  #finding (grower, times) {
+    const who = identify(grower, this.#places)
+    if (who === undefined) return undefined
+    const { name, place, subject } = who
+    const { entries, retained, estimated } = grower
+    const { from, to, looks } = entries
+    const about = estimated ? ', as far as its room tells' : ''
+    return {
+      kind: 'collection',
+      message: `${subject} only grows: it ${growthText(entries, 'entries')}${about}, and keeps ` +
+        `${bytesText(retained)} alive`,
+      name,
+      ...place !== undefined && { place },
+      growth: { from, to, looks, perHour: perHour(entries, times), bytes: bytesOf(grower) },
+      confidence: estimated ? 'suspected' : confidenceOf(entries, 1),
+      source: 'heap snapshot'
+    }
+  }
+
+  stop () {
+    this.#looks.leave(this)
+  }
+}
+
+const start = ({ options, ...context }) => new Collections(check(options), context)
+
+module.exports = { name: NAME, check, identify, perHour, start }
