@@ -34,7 +34,7 @@ const MOST_COMPARED = 20_000
 const MOST_PLACES = 5
 // An emitter that has few again is forgotten after so many looks.
 const IDLE = 8
-// If more than that share of what was added has gone, the growth must last longer.
+// If more than that share of those that outlived a look has gone later, the growth must last longer.
 const FEW_GO = 0.05
 const LONG = 20
 
@@ -45,8 +45,7 @@ class Crowd {
   thin = 1
   skip = 0
   idle = 0
-  added = 0
-  made = false
+  gone = 0
   warned = false
   #before = new WeakSet()
   #countBefore = 0
@@ -55,7 +54,6 @@ class Crowd {
     this.ref = new WeakRef(target)
     this.type = type
     this.listOf = listOf
-    this.start = listOf(target, type).length
   }
 
   note (listener, place, weight, look) {
@@ -83,17 +81,12 @@ class Crowd {
         if (Object(listener) === listener) this.#before.add(listener)
       }
     }
+    this.gone += this.#countBefore - old
     this.#countBefore = length
     const present = new Set(list)
     this.samples = this.samples.filter(({ ref }) => present.has(ref.deref()))
     this.idle = length < CROWD ? this.idle + 1 : 0
     return { all: length, old }
-  }
-
-  /** The share of what was added that is still there. */
-  kept (count) {
-    const went = Math.max(0, this.added - (count - this.start))
-    return count / (count + went)
   }
 
   /** The places that have added what is there, with how many each. */
@@ -136,9 +129,6 @@ class Listeners {
   added (target, type, listener, listOf, wrapper) {
     const crowd = this.#crowdOf(target, type, listOf)
     if (crowd === undefined) return
-    // The first was counted when the crowd was made.
-    if (crowd.made) crowd.added += 1
-    crowd.made = true
     const weight = this.#sampler.weigh()
     if (weight === 0) return
     const start = this.#now()
@@ -151,7 +141,7 @@ class Listeners {
   warned ({ emitter, type }) {
     const listOf = emitter instanceof EventTarget ? eventTargets.listOf : emitters.listOf
     const crowd = this.#crowdOf(emitter, type, listOf)
-    if (crowd !== undefined) crowd.made = crowd.warned = true
+    if (crowd !== undefined) crowd.warned = true
   }
 
   /** @param {number} time */
@@ -179,7 +169,7 @@ class Listeners {
     const { all, old } = crowd.count(target)
     if (crowd.idle > IDLE) return this.#forget(crowd, target)
     crowd.series.add(time, old, all)
-    const kept = crowd.kept(all)
+    const kept = all / (all + crowd.gone)
     const { minimum, looks } = this.#options
     const growth = crowd.series.growth({ minimum, looks: kept < 1 - FEW_GO ? Math.max(LONG, looks) : looks })
     return growth === undefined ? undefined : this.#finding(crowd, target, growth, kept)

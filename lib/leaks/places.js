@@ -256,8 +256,14 @@ const resolve = place => {
 /** Drops what only speeds up the resolving of several places. */
 const forget = () => maps.clear()
 
+// The first bracket is V8's: those after it may be of the path.
+const FRAME = /^\s*at (?:.*? \((.+:\d+:\d+)\)|(?:async )?(.+:\d+:\d+))\s*$/
+
 /** The place in a line of a stack, 'at fn (file:1:2)' or 'at file:1:2'. */
-const fromFrame = text => /\(([^()]*:\d+:\d+)\)\s*$/.exec(text)?.[1] ?? /([^\s(]\S*:\d+:\d+)\)?\s*$/.exec(text)?.[1]
+const fromFrame = text => {
+  const [, bracketed, bare] = FRAME.exec(text) ?? []
+  return bracketed ?? bare
+}
 
 /** The first place in a user's code, or a library's, of the text of a stack. */
 const fromStack = text => {

@@ -34,7 +34,7 @@ const MOST_SAMPLES = 1024
 const MOST_SITES = 4096
 // A place without timers is forgotten after so many looks.
 const IDLE = 8
-// If more than that share of a place's timers ends, its growth must last longer.
+// If more than that share of those that outlived a look has ended later, the growth must last longer.
 const FEW_END = 0.05
 const LONG = 20
 // Timeouts of up to that delay pile up only if there are more than one delay's worth.
@@ -75,12 +75,13 @@ class Site {
     let delay = 0
     this.samples = this.samples.filter(({ ref, weight, look: born }) => {
       const timer = ref.deref()
+      const isOld = born < look
       if (!isAlive(timer)) {
-        this.ended += weight
+        if (isOld) this.ended += weight
         return false
       }
       alive += weight
-      if (born < look) old += weight
+      if (isOld) old += weight
       if (timer._idleTimeout > delay) delay = timer._idleTimeout
       return true
     })
