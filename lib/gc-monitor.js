@@ -17,7 +17,7 @@ const { measure } = require('./gc-monitor/measure')
 const { readCollectOptions, readOptions, readStreamOptions } = require('./gc-monitor/options')
 const { Recording, nothing } = require('./gc-monitor/recording')
 const { Sampler } = require('./gc-monitor/sampler')
-const { readSample, trim } = require('./gc-monitor/process-now')
+const { readSample, trim } = require('./gc-monitor/process')
 const { readSnapshot } = require('./gc-monitor/snapshot')
 const { readHistogram, readStats } = require('./gc-monitor/stats')
 const { Trends } = require('./gc-monitor/trends')
@@ -34,10 +34,13 @@ class GcMonitor extends Listened {
   #closed = false
   #watchers
   #trends
-  #sampler = new Sampler()
+  #sampler
   #streams = new Set()
   #outbox = []
   #outboxLost = 0
+  // What is being told, and how far that is.
+  #posted = []
+  #told = 0
   #telling = false
   #drainTimer
   #sampleTimer
@@ -47,6 +50,7 @@ class GcMonitor extends Listened {
     this.#options = readOptions(options)
     this.#trends = new Trends(this.#options)
     this.#watchers = new Watchers(this.#options)
+    this.#sampler = new Sampler(this.#options)
     if (this.#options.autostart) this.start()
   }
 
@@ -65,6 +69,7 @@ class GcMonitor extends Listened {
     try {
       this.#watchers.start(recording.source)
     } catch (error) {
+      this.#watchers.stop()
       recording.finish()
       throw error
     }
@@ -178,20 +183,22 @@ class GcMonitor extends Listened {
   }
 
   #tellAll (fail = undefined) {
-    // Whoever tells already goes on with it.
-    if (this.#telling) return
+    // Whoever tells already goes on with it. Not so at the end of the process, which may have come in a listener.
+    if (this.#telling && fail === undefined) return
     const recording = this.#recording
-    const posted = this.#outbox
+    const posted = [...this.#posted.slice(this.#told), ...this.#outbox]
     this.#outbox = []
+    this.#posted = posted
     this.#telling = true
-    try {
-      for (const [name, value] of posted) {
-        if (this.#recording !== recording || !recording.running) break
-        tell(this, name, value, fail)
-      }
-    } finally {
-      this.#telling = false
+    for (this.#told = 0; this.#told < posted.length;) {
+      const [name, value] = posted[this.#told]
+      this.#told += 1
+      if (this.#recording !== recording || !recording.running) break
+      tell(this, name, value, fail)
     }
+    this.#posted = []
+    this.#told = Infinity
+    this.#telling = false
   }
 
   // ---- what can be asked

@@ -31,7 +31,7 @@ const offset = readOffset()
 const fromNative = ns => ns / 1e6 - offset
 
 /** A time of `performance.now()` as ms since 1970. */
-const toEpoch = ms => wall() - (now() - ms)
+const toEpoch = ms => performance.timeOrigin + ms
 
 /** Calls `task` every `ms`, and keeps nothing alive for it. */
 const every = (ms, task) => {

@@ -4,9 +4,12 @@
 // that is near its end would be killed by what was to explain it.
 
 const fs = require('node:fs')
+const { freemem } = require('node:os')
 const path = require('node:path')
 const v8 = require('node:v8')
 const { threadId } = require('node:worker_threads')
+
+const { readSample } = require('./process')
 
 // Measured: up to 14 times the heap with many small objects, and a file of twice the heap.
 const MEMORY_TIMES = 14
@@ -17,11 +20,8 @@ const mb = bytes => `${Math.round(bytes / 1048576)} MB`
 
 /** Memory that the process can still have, of the container or of the machine. */
 const availableMemory = () => {
-  if (typeof process.availableMemory === 'function') return process.availableMemory()
-  const { freemem, totalmem } = require('node:os')
-  const constrained = process.constrainedMemory()
-  const bound = constrained > 0 && constrained < totalmem() ? constrained - process.memoryUsage.rss() : Infinity
-  return Math.max(0, Math.min(freemem(), bound))
+  const { cgroup, host } = readSample()
+  return Math.min(cgroup?.headroom ?? Infinity, host?.available ?? freemem())
 }
 
 /** Why there can be no snapshot, undefined if there can. */

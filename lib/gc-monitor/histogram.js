@@ -1,8 +1,7 @@
 'use strict'
 
 // A log-linear histogram: each power of two is cut into as many buckets of equal width, so that the error of a value is
-// a constant share of it. The recorder in Rust has one of its own; this is for `perf_hooks`, and for reading the buckets
-// of both.
+// a constant share of it. The recorder in Rust has its own; this is for `perf_hooks`, and reads the buckets of both.
 
 const { invalidNumber } = require('../errors')
 

@@ -5,8 +5,10 @@
 const perfHooks = require('node:perf_hooks')
 const v8 = require('node:v8')
 
-const { wall } = require('./clock')
-const { readSample } = require('./process-now')
+const { now, wall } = require('./clock')
+const { readSample, start: startSampling } = require('./process')
+
+const { memoryUsage } = process
 
 const DELAY_MS = 10
 const NS_PER_MS = 1e6
@@ -30,26 +32,54 @@ const readSpaces = () => v8.getHeapSpaceStatistics().map(space => ({
 
 const eventLoopUtilization = perfHooks.performance.eventLoopUtilization.bind(perfHooks.performance)
 
-/** Event-loop delay is measured from start to stop; a timer of Node's own does it, which keeps nothing alive. */
+/** What only a thread of its own could see. */
+const late = sample => ({
+  time: Math.round(sample.time),
+  process: sample,
+  heap: null,
+  spaces: null,
+  memoryUsage: null,
+  eventLoop: null,
+  late: true
+})
+
+/**
+ * Samples at an interval. Event-loop delay is measured by a timer of Node's own, and the process by a thread in Rust;
+ * neither keeps anything alive.
+ */
 class Sampler {
+  #interval
   #delay
   #before
+  #sampling
+  #taken = 0
+
+  constructor ({ interval }) {
+    this.#interval = interval
+  }
 
   start () {
     if (this.#delay !== undefined) return
+    try {
+      this.#sampling = startSampling(this.#interval)
+    } catch {
+      // Without a thread nothing is seen while the loop is blocked; the rest goes on.
+    }
     this.#delay = perfHooks.monitorEventLoopDelay({ resolution: DELAY_MS })
     this.#delay.enable()
     this.#before = eventLoopUtilization()
+    this.#taken = now()
   }
 
   stop () {
     this.#delay?.disable()
+    this.#sampling?.stop()
     this.#delay = undefined
+    this.#sampling = undefined
   }
 
   /** Since the last sample. */
   #eventLoop () {
-    if (this.#delay === undefined) return null
     const present = eventLoopUtilization()
     const { utilization } = eventLoopUtilization(present, this.#before)
     this.#before = present
@@ -67,14 +97,24 @@ class Sampler {
     return { utilization, delay: read }
   }
 
-  /** What the thread of the sampler has seen while the loop was blocked, and what is now. */
+  /** What the thread has seen while the loop was blocked; nothing if it was not. */
+  #missed () {
+    const seen = this.#sampling?.drain() ?? []
+    const blocked = now() - this.#taken > 1.5 * this.#interval
+    const newest = wall() - this.#interval / 2
+    this.#taken = now()
+    return blocked ? seen.filter(({ time }) => time < newest) : []
+  }
+
+  /** What there was since the last time, oldest first; the last is of now. */
   take () {
-    return [{
+    if (this.#delay === undefined) return []
+    return [...this.#missed().map(late), {
       time: wall(),
       process: readSample(),
       heap: readHeap(),
       spaces: readSpaces(),
-      memoryUsage: { ...process.memoryUsage() },
+      memoryUsage: { ...memoryUsage() },
       eventLoop: this.#eventLoop(),
       late: false
     }]

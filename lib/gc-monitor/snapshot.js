@@ -7,7 +7,7 @@ const { threadId } = require('node:worker_threads')
 const { version } = require('../../package.json')
 const { wall } = require('./clock')
 const { KINDS } = require('./kinds')
-const { readSample } = require('./process-now')
+const { readSample } = require('./process')
 const { readHeap, readSpaces } = require('./sampler')
 
 const FORMAT = 1

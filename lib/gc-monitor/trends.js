@@ -5,7 +5,7 @@
 const v8 = require('node:v8')
 
 const { now } = require('./clock')
-const { readSample } = require('./process-now')
+const { readSample } = require('./process')
 
 class Trends {
   #options

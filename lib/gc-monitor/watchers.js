@@ -3,7 +3,7 @@
 // Limits of heap and resident memory, pressure from outside, and a watch over what leaks: what a monitor looks after
 // besides collections.
 
-const os = require('node:os')
+const { totalmem } = require('node:os')
 const v8 = require('node:v8')
 
 const { invalidUse, unsupported } = require('../errors')
@@ -11,14 +11,18 @@ const native = require('../native')
 const { writeSnapshot } = require('./heap-file')
 const { HeapLevels, RssLevels } = require('./limits')
 const { Pressure } = require('./pressure')
+const { readSample, start } = require('./process')
 
 /** What the container may have, or else the machine. */
 const mostMemory = () => {
-  const constrained = process.constrainedMemory?.() ?? 0
-  const there = os.totalmem()
-  // What is larger than the machine is no constraint.
-  return constrained > 0 && constrained < there ? constrained : there
+  const { cgroup, host } = readSample()
+  return cgroup?.limit ?? host?.total ?? totalmem()
 }
+
+const { memoryUsage } = process
+
+// How often a thread looks at resident memory for its limit.
+const RSS_MS = 100
 
 // What costs little: a user can ask for more by name.
 const USUAL = { timers: true, listeners: true, globals: true, pools: true }
@@ -30,6 +34,7 @@ class Watchers {
   #rssLimit
   #leaks
   #watch
+  #sampling
   #heap
   #rss
   #pressure = new Pressure()
@@ -37,6 +42,7 @@ class Watchers {
   #limit = 0
   #most = 0
   #snapshots = 0
+  #reserved = false
   // Since limits were last checked.
   #peak = 0
   #floor = null
@@ -61,6 +67,7 @@ class Watchers {
     this.#peak = 0
     this.#floor = null
     if (heapLimit?.reserve > 0) this.#reserve(heapLimit.reserve, source)
+    if (rssLimit !== undefined) this.#sampling = start(RSS_MS)
     if (this.#leaks !== undefined) this.#watch = require('../leaks/watch').watch(this.#leaks)
   }
 
@@ -69,10 +76,14 @@ class Watchers {
     if (source !== 'v8') throw unsupported(name, "it needs V8's callbacks, which are not used here")
     if (native.gcReserved() > 0) throw invalidUse(`${name}: the reserve of this thread is in use already`)
     if (!native.gcReserve(bytes)) throw unsupported(name, 'this V8 does not let its limit be raised')
+    this.#reserved = true
   }
 
   stop () {
-    if (this.#heapLimit?.reserve > 0) native.gcReserve(0)
+    if (this.#reserved) native.gcReserve(0)
+    this.#reserved = false
+    this.#sampling?.stop()
+    this.#sampling = undefined
     this.#watch?.stop()
     this.#watch = undefined
   }
@@ -104,7 +115,7 @@ class Watchers {
     const floor = this.#floor
     this.#peak = 0
     this.#floor = null
-    const reserved = this.#heapLimit.reserve > 0 && native.gcReserved() > 0
+    const reserved = this.#reserved && native.gcReserved() > 0
     for (const level of this.#heap.update({ used: reserved ? Math.max(used, limit) : used, floor, limit })) {
       const event = { level, used, floor, limit, ratio: used / limit, reserved }
       if (this.#heapLimit.snapshot?.at === level) event.snapshot = this.#writeSnapshot()
@@ -121,7 +132,8 @@ class Watchers {
   }
 
   #checkRss (reached) {
-    const rss = process.memoryUsage.rss()
+    // The most since the last time, though the loop was blocked.
+    const rss = Math.max(memoryUsage.rss(), this.#sampling?.peak() ?? 0)
     const limit = this.#most
     for (const level of this.#rss.update({ rss, limit })) {
       reached.push(['rssLimit', { level, rss, limit, ratio: rss / limit }])
@@ -140,4 +152,4 @@ class Watchers {
   }
 }
 
-module.exports = { Watchers, mostMemory }
+module.exports = { Watchers }
