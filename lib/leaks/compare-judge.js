@@ -2,8 +2,8 @@
 
 // Whether a row of readings says that something is kept at each call.
 //
-// A leak grows for ever, and by as much a call as before. What fills once (a cache, compiled code) grows less and less. So
-// a growth must hold over stages of rounds, each stage with twice the calls a round of the one before. Growth comes
+// A leak grows for ever, and by as much a call as before. What fills once (a cache, compiled code) grows less and less.
+// So a growth must hold over stages of rounds, each stage with twice the calls a round of the one before. Growth comes
 // in steps as well: the table of a Map of numbers is enlarged at one call in thousands, by more each time.
 
 /** A round in so many may be an exception. */
@@ -16,8 +16,8 @@ const NOISE = 5
 const HOLDS = 0.5
 /** By steps the growth of a stage is that of one or two of them, more or less. */
 const HOLDS_STEPPED = 0.35
-/** Growth by steps is believed from so many smallest amounts on: compiled code comes in small steps. */
-const STEPS = 8
+/** After so many stages it must be decided. */
+const STAGES = 3
 
 const TO_DEVIATION = 1.4826
 
@@ -29,49 +29,68 @@ const median = values => {
 
 const differences = levels => levels.slice(1).map((level, i) => level - levels[i])
 
-/**
- * One stage: what it adds, and how.
- *
- * @param {{ calls: number, levels: number[] }} stage
- * @param {number} least what a round must add
- */
-const describe = ({ calls, levels }, least) => {
-  const growth = differences(levels)
-  const usual = median(growth)
-  const total = levels.at(-1) - levels[0]
-  const deviation = TO_DEVIATION * median(growth.map(each => Math.abs(each - usual)))
-  const growing = growth.filter(each => each > 0 && each >= SHARE * usual).length
-  const steady = usual >= least && growing >= growth.length - Math.floor(growth.length / EXCEPTIONS)
-  const risen = total >= least * growth.length && total >= NOISE * deviation
-  const perCall = (steady ? usual : total / growth.length) / calls
-  return { steady, risen: risen || steady, total, perCall, rounds: growth.length, calls: growth.length * calls }
+/** The median of the slopes of all pairs, by Theil and Sen: a few wild rounds do not matter. */
+const slope = levels => {
+  const slopes = levels.flatMap((level, i) => levels.slice(0, i).map((earlier, j) => (level - earlier) / (i - j)))
+  return median(slopes)
 }
 
 const sum = (rows, key) => rows.reduce((all, row) => all + row[key], 0)
 
-/** Bytes a call over several stages. */
-const rateOf = seen => sum(seen, 'total') / sum(seen, 'calls')
+/** One stage: what it adds, and how. */
+const describe = ({ calls, levels }) => {
+  const growth = differences(levels)
+  const rounds = growth.length
+  const usual = slope(levels)
+  const middle = median(growth)
+  const growing = growth.filter(each => each > 0 && each >= SHARE * usual).length
+  return {
+    calls,
+    rounds,
+    allCalls: calls * rounds,
+    usual,
+    total: levels.at(-1) - levels[0],
+    deviation: TO_DEVIATION * median(growth.map(each => Math.abs(each - middle))),
+    most: growing >= rounds - Math.floor(rounds / EXCEPTIONS)
+  }
+}
+
+/** Nearly every round grows, the usual one by `least`. */
+const isSteady = ({ most, usual }, least) => most && usual >= least
+
+/** The stage as a whole grows, by `least` a round on average. */
+const hasRisen = ({ total, rounds, deviation }, least) => total >= least * rounds && total >= NOISE * deviation
+
+/** Bytes a call of a usual round. */
+const rate = ({ usual, calls }) => usual / calls
+
+const isLeak = (seen, least) => {
+  const last = seen.at(-1)
+  const before = seen.slice(0, -1)
+  if (isSteady(last, least(last)) && before.every(stage => rate(last) >= HOLDS * rate(stage))) return true
+  if (seen.length < STAGES || !seen.every(stage => hasRisen(stage, least(stage)))) return false
+  return last.total / last.allCalls >= HOLDS_STEPPED * sum(before, 'total') / sum(before, 'allCalls')
+}
 
 /**
  * What the stages that were run so far say of one thing that is counted.
  *
  * @param {{ calls: number, levels: number[] }[]} stages
- * @param {{ perCall: number, perRound: number }} threshold what is less is nothing
- * @returns {{ verdict: 'clean' | 'leak' | 'undecided', perCall: number }}
+ * @param {{ perCall: number, suspect: number, least: number, start?: number }} threshold what is less is nothing: a call; a
+ *   round, to look further; a round, to call it a leak; `start`: how much more than that at one call a round
+ * @returns {{ verdict: 'clean' | 'leak' | 'undecided', perCall: number }} `perCall`: the growth
  */
-const judge = (stages, { perCall: callThreshold, perRound }) => {
-  const least = ({ calls }) => Math.max(perRound, callThreshold * calls)
-  const seen = stages.map(stage => describe(stage, least(stage)))
+const judge = (stages, threshold) => {
+  const atLeast = perRound => ({ calls }) => Math.max(perRound, threshold.perCall * calls)
+  const suspect = atLeast(threshold.suspect)
+  const least = stage => atLeast(threshold.least)(stage) + (threshold.start ?? 0) / stage.calls
+  const seen = stages.map(describe)
   const last = seen.at(-1)
-  const answer = verdict => ({ verdict, perCall: last.perCall })
-  if (!last.risen) return answer('clean')
-  if (stages.length === 1) return answer('undecided')
-  const before = seen.slice(0, -1)
-  const steady = last.steady && last.perCall >= HOLDS * before.at(-1).perCall
-  if (stages.length === 2) return answer(steady ? 'leak' : 'undecided')
-  const stepped = seen.every(({ total }) => total >= STEPS * perRound * last.rounds)
-  const holds = last.perCall >= HOLDS_STEPPED * rateOf(before)
-  return answer(steady || (stepped && holds) ? 'leak' : 'clean')
+  const perCall = isSteady(last, suspect(last)) ? rate(last) : last.total / last.allCalls
+  if (last.usual < suspect(last) && !hasRisen(last, suspect(last))) return { verdict: 'clean', perCall }
+  if (stages.length === 1) return { verdict: 'undecided', perCall }
+  if (isLeak(seen, least)) return { verdict: 'leak', perCall }
+  return { verdict: stages.length < STAGES ? 'undecided' : 'clean', perCall }
 }
 
-module.exports = { judge, median, differences }
+module.exports = { judge, median, STAGES }

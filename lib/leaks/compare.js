@@ -3,7 +3,7 @@
 // leaks.compare(fn): runs a function many times, and fails if memory or handles grow with the calls.
 
 const { invalidType, invalidUse, leakFound } = require('../errors')
-const { judge } = require('./compare-judge')
+const { STAGES, judge } = require('./compare-judge')
 const { MEMORY, Readings, usedBytes } = require('./compare-measure')
 const { describe } = require('./compare-message')
 const { readCompareOptions } = require('./compare-options')
@@ -12,10 +12,10 @@ const { evidence } = require('./compare-evidence')
 
 const KIB = 1024
 
-/** A round that adds less says nothing, however many calls it has: V8's own affairs are about as much. */
-const LEAST = { heap: KIB, external: KIB, arrayBuffers: KIB, contexts: 1 }
-
-const STAGES = 3
+// A round that adds less says nothing, however many calls it has: what V8 keeps of code that has run some dozen times grows
+// by as much for a while, and by more after some calls only.
+const BYTES = { suspect: 1.5 * KIB, least: 8 * KIB, start: 128 * KIB }
+const COUNTS = { perCall: 0, suspect: 1, least: 1 }
 
 /** Of one thread; two at once would measure each other. */
 let running = false
@@ -25,12 +25,12 @@ const seriesOf = (readings, { handles, threshold }) => {
   const bytes = MEMORY.map(what => ({
     what,
     name: undefined,
-    threshold: { perCall: what === 'contexts' ? 0 : threshold, perRound: LEAST[what] },
+    threshold: what === 'contexts' ? COUNTS : { perCall: threshold, ...BYTES },
     levels: (from, to) => readings.memory(what, from, to)
   }))
   if (!handles) return bytes
   const counted = (what, columns, levels) => columns.names.map((name, column) => ({
-    what, name, threshold: { perCall: 0, perRound: 1 }, levels: (from, to) => levels(column, from, to)
+    what, name, threshold: COUNTS, levels: (from, to) => levels(column, from, to)
   }))
   return [
     ...bytes,
