@@ -2,10 +2,14 @@
 
 // The snapshots of a watch: each is taken once, for all parts that look.
 
+const { performance } = require('node:perf_hooks')
+const { Live } = require('./collections-live')
 const { closeWatch, lookNow, openWatch } = require('./snapshots')
 
-const { performance } = globalThis
-const { now } = { now: performance.now.bind(performance) }
+const now = performance.now.bind(performance)
+
+/** By the number of an object of this class the analysis sees whether the numbers of objects still hold. */
+class HeapwiseMark {}
 
 // The share of the time that looks of the watch's own may stop this thread for.
 const BUDGET = 0.02
@@ -20,8 +24,13 @@ const SOON = 0.9
  * @property {number} pauseMs
  */
 
+// Watches that look.
+let open = 0
+
 class Looks {
   #watch = openWatch()
+  #mark = new HeapwiseMark()
+  live = new Live()
   #interval
   #settings = { entries: Infinity, share: Infinity, viewBytes: Infinity, maxHeap: Infinity, rises: Infinity }
   #users = new Set()
@@ -35,6 +44,7 @@ class Looks {
 
   constructor (interval) {
     this.#interval = interval
+    open += 1
   }
 
   /** Joins: what is told is enough for each user. */
@@ -47,12 +57,16 @@ class Looks {
 
   leave (user) {
     this.#users.delete(user)
-    if (this.#users.size === 0) closeWatch(this.#watch)
+    if (this.#users.size > 0) return
+    closeWatch(this.#watch)
+    open -= 1
+    // Another watch needs the numbers.
+    if (open === 0) this.live.close()
   }
 
   /**
-   * The newest look that `user` has not seen: that of another part, or one that is made now. Undefined if it would cost too
-   * much by now.
+   * The newest look that `user` has not seen: that of another part, or one that is made now. Undefined if it would cost
+   * too much by now.
    *
    * @returns {Promise<Look | undefined>}
    */
@@ -80,6 +94,7 @@ class Looks {
     const start = now()
     const options = { ...this.#settings, watch: this.#watch, most: 100, alive: this.#explicit }
     const { growers, pauseMs } = await lookNow(options)
+    void this.#mark
     this.#restUntil = start + pauseMs / BUDGET
     this.#times.push(start)
     return { number, growers, times: [...this.#times], pauseMs }

@@ -63,20 +63,36 @@ const patterns = name => {
 
 const indentOf = line => line.length - line.trimStart().length
 
-/** The declaration in the lines from `first` on: the next one, or, in a whole module, the outermost. */
-const search = (lines, first, name, outermost) => {
-  for (const pattern of patterns(name)) {
-    let best
-    for (let at = first; at < lines.length; at += 1) {
-      const line = lines[at]
-      if (!line.includes(name)) continue
-      const found = pattern.exec(line)
-      if (found === null) continue
-      const column = found.index + found[0].indexOf(name)
-      if (best === undefined || indentOf(line) < best.indent) best = { line: at + 1, column: column + 1, indent: indentOf(line) }
-      if (!outermost || best.indent === 0) return best
-    }
-    if (best !== undefined) return best
+/** All places in `lines` that `pattern` finds, where `name` is. */
+const findAll = (lines, pattern, name) => {
+  const found = []
+  lines.forEach((line, at) => {
+    const match = line.includes(name) ? pattern.exec(line) : null
+    if (match === null) return
+    found.push({ line: at + 1, column: match.index + match[0].lastIndexOf(name) + 1, indent: indentOf(line) })
+  })
+  return found
+}
+
+/** Which of several variables of a name it is: the module's is outermost, a function's follows the function's head. */
+const choose = (found, { module: outermost, exact, line }) => {
+  if (outermost) return found.reduce((best, each) => each.indent < best.indent ? each : best)
+  if (exact) return found.find(each => each.line >= line)
+  // The line is that of a function further in: the variable is before it, mostly.
+  return found.findLast(each => each.line <= line) ?? found[0]
+}
+
+/** Where a variable of a module or a function is declared, or a property of `exports` is set. */
+const search = (lines, holder) => {
+  const exported = holder.steps.find(({ via, name }) => via === 'property' && name !== 'exports')
+  const isExport = holder.module && (holder.name === 'exports' || holder.name === 'module')
+  const name = isExport ? exported?.name : holder.name
+  if (name === undefined || name === '') return undefined
+  const all = isExport ? [new RegExp(`exports\\.${escape(name)}\\s*=[^=]`), ...patterns(name)] : patterns(name)
+  for (const pattern of all) {
+    const found = findAll(lines, pattern, name)
+    const chosen = found.length === 0 ? undefined : choose(found, holder)
+    if (chosen !== undefined) return chosen
   }
   return undefined
 }
@@ -88,25 +104,25 @@ const search = (lines, first, name, outermost) => {
  * @param {any} holder
  */
 const placeOf = holder => {
-  const { script, line, column, exact, kind, name } = holder
+  const { script, line, column, kind, module: own } = holder
   if (typeof script !== 'string' || script === '') return undefined
   const file = pathOf(script)
-  if (kind !== 'suspended' && !/^[{}\s]*$/.test(name)) {
-    const source = readSource(file)
-    const found = source === undefined ? undefined : search(source.split('\n'), exact ? line - 1 : 0, name, !exact)
-    if (found !== undefined) return `${file}:${found.line}:${found.column}`
-  }
-  return line > 0 ? `${file}:${line}:${column}` : `${file}:1:1`
+  const source = kind === 'suspended' ? undefined : readSource(file)
+  const found = source === undefined ? undefined : search(source.split('\n'), holder)
+  if (found !== undefined) return `${file}:${found.line}:${found.column}`
+  // The line of a module's first function says nothing of the module's variable.
+  return own || line === 0 ? `${file}:1:1` : `${file}:${line}:${column}`
 }
 
 /** In which scope a variable is, in words. */
 const scopeOf = holder => {
-  const { kind, function: inside } = holder
+  const { kind, function: inside, module: own } = holder
+  const owner = inside === '' ? 'a function' : `the function ${inside}`
   if (kind === 'global') return 'a global'
   if (kind === 'export') return 'exported by its module'
-  if (kind === 'suspended') return `a variable of ${inside === '' ? 'a function' : `the function ${inside}`} that is waiting`
+  if (kind === 'suspended') return `a variable of ${owner}, which is waiting`
   if (kind !== 'variable') return undefined
-  if (inside !== '') return `a variable of the function ${inside}`
+  if (!own) return `a variable of ${owner}`
   return holder.name === 'exports' || holder.name === 'module' ? 'exported by its module' : 'module scope'
 }
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Maps, Sets, arrays and objects that only grow, found by heap snapshots: with the variable that holds them, and where it
-// is. What nobody can name is not told, nor what is Node's own.
+// Maps, Sets, arrays and objects that only grow, found by heap snapshots: with the variable that holds them, and where
+// it is. What nobody can name is not told, nor what is Node's own.
 
 const { checkNames } = require('../cache/options')
 const { invalidNumber } = require('../errors')
@@ -111,6 +111,7 @@ class Collections {
   }
 }
 
-const start = ({ options, ...context }) => new Collections(check(options), context)
+/** @param {{ options: Record<string, any>, interval: number, places: { resolve: (place: string) => string } }} context */
+const start = context => new Collections(check(context.options), context)
 
 module.exports = { name: NAME, check, identify, perHour, start }

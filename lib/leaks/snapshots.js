@@ -2,13 +2,14 @@
 
 // Heap snapshots, taken and analysed.
 //
-// To take one stops this thread and costs memory, by far more than the snapshot's file: about 550 bytes an object. So it is
-// refused where that may not be had. The analysis is Rust's, on a thread of its own. The file is gone when it is done.
+// To take one stops this thread and costs memory, by far more than the snapshot's file: about 550 bytes an object. So it
+// is refused where that may not be had. The analysis is Rust's, on a thread of its own. The file is gone when it is done.
 
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const v8 = require('node:v8')
+const { performance } = require('node:perf_hooks')
 const native = require('../native')
 const { coded, refused } = require('../errors')
 const { bytesText } = require('./finding')

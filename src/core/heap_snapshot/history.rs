@@ -106,6 +106,7 @@ pub struct Grower {
 pub struct History {
     tracks: HashMap<u32, Track>,
     looks: u32,
+    marks: Vec<u32>,
 }
 
 /// More are not followed: the largest are.
@@ -115,6 +116,15 @@ impl History {
     /// How many looks there were.
     pub fn looks(&self) -> u32 {
         self.looks
+    }
+
+    /// To be called before each look with the ids of objects that live as long as the history. V8 numbers all objects anew
+    /// when an inspector's session ends: if none of these has the number it had, no other has, and all is forgotten.
+    pub fn mark(&mut self, marks: Vec<u32>) {
+        if !self.marks.is_empty() && !marks.is_empty() && !marks.iter().any(|id| self.marks.contains(id)) {
+            self.tracks.clear();
+        }
+        self.marks = marks;
     }
 
     /// Notes the collections of one look: `(id, collection, views)`. Answers with those that only grew.

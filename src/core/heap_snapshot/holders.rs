@@ -51,14 +51,16 @@ impl Via {
 pub struct Place {
     /// A path or a URL.
     pub script: String,
-    /// The function that has the variable; empty: the module itself.
+    /// The function that has the variable, if its name is known.
     pub function: String,
-    /// Of that function if it is known, else of a function in it. From 1; 0: unknown.
+    /// Of that function if it is still there, else of a function in it. From 1; 0: unknown.
     pub line: u32,
     /// From 1; 0: unknown.
     pub column: u32,
     /// Whether line and column are of that very function.
     pub exact: bool,
+    /// Whether the variable is the module's own.
+    pub module: bool,
 }
 
 /// Where a way up ends.
@@ -120,6 +122,8 @@ impl<'g> Holders<'g> {
     ) -> Self {
         let realms = (0..graph.nodes() as u32).filter(|&node| graph.name_index(node) == names.native_context);
         let globals = realms.filter_map(|realm| graph.internal(realm, names.global_object));
+        let shortcuts = graph.edges_of(0).filter(|edge| edge.kind == EdgeKind::Shortcut).map(|edge| edge.to);
+        let globals = globals.chain(shortcuts.filter(|&node| graph.kind(node) == NodeKind::Object));
         let mut holders = Self {
             graph,
             names,
@@ -204,6 +208,7 @@ impl<'g> Holders<'g> {
             line: location.map_or(0, |location| location.line.saturating_add(1)),
             column: location.map_or(0, |location| location.column.saturating_add(1)),
             exact: true,
+            module: false,
         }
     }
 
@@ -211,27 +216,34 @@ impl<'g> Holders<'g> {
     fn place_of_context(&self, context: u32) -> Option<Place> {
         let inner = *self.functions.get(&context)?;
         let script = self.script_of(inner)?;
-        let own = self.scope_name(context, script);
-        let mut place = self.place_of_function(own.unwrap_or(inner));
-        if own.is_none() {
-            place.function.clear();
-            place.exact = false;
-        }
-        Some(place)
+        let outer = self.graph.internal(context, self.names.previous);
+        let module = outer.is_none_or(|outer| self.graph.name_index(outer) == self.names.native_context);
+        let name = self.scope_name(context);
+        // Of a function that ran once, nothing may be left but its variables.
+        let own = name.and_then(|name| self.by_name.get(&(script, name)).copied());
+        let function = name.map(|name| self.graph.strings().text(name).into_owned()).unwrap_or_default();
+        let place = self.place_of_function(own.unwrap_or(inner));
+        Some(Place { function, exact: own.is_some(), module, ..place })
     }
 
-    /// The function whose scope a context is. Its description names the variables, then the function, if it has a name.
-    fn scope_name(&self, context: u32, script: u32) -> Option<u32> {
+    /// The name of the function whose scope a context is. Its description names the variables, one for each slot, then the
+    /// function, if it has a name.
+    fn scope_name(&self, context: u32) -> Option<u32> {
+        // The hidden class, the length, the description, the outer context.
+        const HEAD: u64 = 4;
         let graph = self.graph;
         let scope = graph.internal(context, self.names.scope_info)?;
+        let extension = u64::from(graph.internal(context, self.names.extension).is_some());
+        let slots = (graph.size(context) / 8).checked_sub(HEAD + extension)?;
         let named = graph.edges_of(scope).filter(|edge| edge.kind == EdgeKind::Hidden);
-        let last = named.filter(|edge| graph.kind(edge.to) == NodeKind::String).max_by_key(|edge| edge.name)?;
-        let name = graph.name_index(last.to);
-        let variables = graph.edges_of(context).filter(|edge| edge.kind == EdgeKind::Context);
-        if graph.strings().bytes(name).is_empty() || variables.into_iter().any(|edge| edge.name == name) {
-            return None;
+        let named = named.filter(|edge| graph.kind(edge.to) == NodeKind::String);
+        let (mut count, mut last) = (0, None);
+        for edge in named {
+            count += 1;
+            last = last.max(Some((edge.name, edge.to)));
         }
-        self.by_name.get(&(script, name)).copied()
+        let name = graph.name_index(last.filter(|_| count > slots)?.1);
+        (!graph.strings().bytes(name).is_empty()).then_some(name)
     }
 
     /// Who holds `node`.

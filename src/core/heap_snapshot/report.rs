@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::classes::Classes;
 use super::collections::{Collection, ViewFinder, Views, find};
-use super::graph::Graph;
+use super::graph::{Graph, NodeKind};
 use super::history::{Course, Grower, History, Thresholds};
 use super::holders::{End, Holder, Holders, Place};
 use super::json::Writer;
@@ -79,6 +79,7 @@ pub fn analyse(
         out.key("nodes").number(graph.nodes() as f64).key("edges").number(graph.edges() as f64);
         out.key("bytes").number(size as f64).key("collections").number(seen.len() as f64);
         out.key("memory").number(graph.memory() as f64);
+        history.mark(marks(&graph));
         let growers = history.look(seen, &options.thresholds);
         out.key("ms").number(begun.elapsed().as_secs_f64() * 1e3).close('}');
         if cancel.load(std::sync::atomic::Ordering::Relaxed) {
@@ -97,6 +98,17 @@ pub fn analyse(
     }
     out.close('}');
     Ok(out.finish())
+}
+
+/// The façade has an object of this class, by which it is seen whether numbers of objects still hold.
+const MARK: &[u8] = b"HeapwiseMark";
+
+fn marks(graph: &Graph) -> Vec<u32> {
+    let nodes = 0..graph.nodes() as u32;
+    nodes
+        .filter(|&node| graph.kind(node) == NodeKind::Object && graph.name(node) == MARK)
+        .map(|n| graph.id(n))
+        .collect()
 }
 
 /// All collections with their views.
@@ -197,7 +209,7 @@ fn write_holder(out: &mut Writer, holder: &Holder) {
 fn write_place(out: &mut Writer, place: &Place) {
     out.key("script").text(&place.script).key("function").text(&place.function);
     out.key("line").number(f64::from(place.line)).key("column").number(f64::from(place.column));
-    out.key("exact").flag(place.exact);
+    out.key("exact").flag(place.exact).key("module").flag(place.module);
 }
 
 /// Classes that are told.
