@@ -46,8 +46,8 @@ const compile = (folder, ...options) => {
   const tsc = require.resolve('typescript/package.json').replace(/package\.json$/, 'bin/tsc')
   const types = path.join(ROOT, 'node_modules', '@types')
   const { status, stdout, stderr } = spawnSync(process.execPath, [
-    tsc, '--target', 'es2022', '--module', 'commonjs', '--ignoreConfig', '--ignoreDeprecations', '6.0', '--outDir', 'dist',
-    '--rootDir', 'src', '--types', 'node', '--typeRoots', types, ...options, 'src/begin.ts'
+    tsc, '--target', 'es2022', '--module', 'commonjs', '--ignoreConfig', '--ignoreDeprecations', '6.0',
+    '--outDir', 'dist', '--rootDir', 'src', '--types', 'node', '--typeRoots', types, ...options, 'src/begin.ts'
   ], { cwd: folder, encoding: 'utf8' })
   if (status !== 0) throw new Error(`tsc: ${stdout}${stderr}`)
 }

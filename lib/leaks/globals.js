@@ -25,8 +25,10 @@ const check = options => readPart(NAME, options, DEFAULTS, LEAST)
 // Objects with more properties are not looked into.
 const MOST_WITHIN = 200
 const MOST_COLLECTIONS = 4096
-// To count the properties of an object takes time in proportion to them. On average it may take so many ms a look.
-const MS_A_LOOK = 1
+// To count the properties of an object takes time in proportion to them. On average it may take such a share of the time
+// between two looks, and so many ms if that is not known.
+const SHARE = 0.001
+const MS_A_LOOK = 30
 // A new global is told when it has been there for so many looks.
 const STAYS = 2
 
@@ -84,15 +86,15 @@ class Collection {
   #rest = 0
   series = new Series()
 
-  /** Counts the entries. Not at each look if that takes long. */
-  look (value, time, now) {
+  /** Counts the entries. Not at each look if that takes longer than `most` ms. */
+  look (value, time, now, most) {
     if (this.#rest > 0) {
       this.#rest -= 1
       return false
     }
     const start = now()
     this.series.add(time, sizeOf(value))
-    this.#rest = Math.floor((now() - start) / MS_A_LOOK)
+    this.#rest = Math.floor((now() - start) / most)
     return true
   }
 }
@@ -105,10 +107,12 @@ class Globals {
   // How many looks each has been there for, by name.
   #fresh = new Map()
   #collections = new Map()
+  #most
   costMs = 0
 
-  constructor (options, now) {
+  constructor (options, interval, now) {
     this.#options = options
+    this.#most = interval > 0 ? interval * SHARE : MS_A_LOOK
     this.#ignored = new Set(options.ignore)
     this.#now = now
   }
@@ -161,7 +165,7 @@ class Globals {
     seen.add(name)
     let collection = this.#collections.get(name)
     if (collection === undefined) this.#collections.set(name, collection = new Collection())
-    if (!collection.look(value, time, this.#now)) return
+    if (!collection.look(value, time, this.#now, this.#most)) return
     const growth = collection.series.growth(this.#options)
     if (growth === undefined) return
     found.push({
@@ -180,7 +184,7 @@ class Globals {
   }
 }
 
-/** @param {{ options: Record<string, unknown>, now: () => number }} context */
-const start = ({ options, now }) => new Globals(check(options), now)
+/** @param {{ options: Record<string, unknown>, interval: number, now: () => number }} context */
+const start = ({ options, interval, now }) => new Globals(check(options), interval, now)
 
 module.exports = { name: NAME, check, start }

@@ -7,21 +7,15 @@
 
 const { defineProperty, getOwnPropertyDescriptor } = Object
 
-// On a replacement: { active, original, wrapper }. Every copy of this file in the process reads it.
-const MARK = Symbol.for('heapwise.leaks.patch')
-
-const markOf = fn => {
-  const mark = typeof fn === 'function' ? getOwnPropertyDescriptor(fn, MARK)?.value : undefined
-  // Who replaces it may copy whatever is on it.
-  return mark?.wrapper === fn ? mark : undefined
-}
+// Of each replacement: { active, original }.
+const marks = new WeakMap()
 
 /** What is under replacements of ours that only pass through. */
 const beneath = fn => {
-  let mark = markOf(fn)
+  let mark = marks.get(fn)
   while (mark !== undefined && !mark.active) {
     fn = mark.original
-    mark = markOf(fn)
+    mark = marks.get(fn)
   }
   return fn
 }
@@ -29,7 +23,7 @@ const beneath = fn => {
 /** Name, length and whatever else is on the original. */
 const disguise = (wrapper, original) => {
   for (const key of Reflect.ownKeys(original)) {
-    if (key !== MARK) Reflect.defineProperty(wrapper, key, getOwnPropertyDescriptor(original, key))
+    Reflect.defineProperty(wrapper, key, getOwnPropertyDescriptor(original, key))
   }
 }
 
@@ -87,10 +81,10 @@ class Patch {
       // What was one function under two names still is.
       let wrapper = wrappers.get(original)
       if (wrapper === undefined) {
-        const state = { active: true, original, wrapper: undefined }
-        wrapper = state.wrapper = this.#make(original, state)
+        const state = { active: true, original }
+        wrapper = this.#make(original, state)
         disguise(wrapper, original)
-        defineProperty(wrapper, MARK, { value: state })
+        marks.set(wrapper, state)
         wrappers.set(original, wrapper)
       }
       defineProperty(object, name, { ...descriptor, value: wrapper })
@@ -102,7 +96,7 @@ class Patch {
   #takeOff () {
     const put = this.#put
     this.#put = []
-    for (const { wrapper } of put) markOf(wrapper).active = false
+    for (const { wrapper } of put) marks.get(wrapper).active = false
     for (const { object, name, wrapper, original } of put) {
       const descriptor = functionAt(object, name)
       if (descriptor?.value === wrapper) defineProperty(object, name, { ...descriptor, value: beneath(original) })

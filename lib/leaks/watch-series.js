@@ -14,6 +14,9 @@ const RECENT = 12
 const FALLS = 0.1
 const RISES = 0.5
 const SECOND_HALF = 0.3
+// What becomes more once, and once again, does so at one or two looks of many.
+const STEPS = 3
+const STEPS_SHARE = 0.2
 // Of what comes and goes at random, a count of n varies by sqrt(n); the difference of two by sqrt(2n).
 const CHANCE = 6
 
@@ -29,12 +32,19 @@ const countPairs = points => {
   return { up, down }
 }
 
-const rises = (points, minimum) => {
+const countSteps = points => {
+  let steps = 0
+  for (let i = 1; i < points.length; i += 1) if (points[i].value > points[i - 1].value) steps += 1
+  return steps
+}
+
+const rises = (points, minimum, looks) => {
   const first = points[0].value
   const last = points.at(-1)
   const rise = last.value - first
   if (last.shown < minimum || rise < Math.max(minimum / 2, CHANCE * Math.sqrt(first), 1)) return false
   if (last.value - points[points.length >> 1].value < SECOND_HALF * rise) return false
+  if (countSteps(points) < Math.max(Math.min(STEPS, looks - 1), STEPS_SHARE * (points.length - 1))) return false
   const { up, down } = countPairs(points)
   const pairs = points.length * (points.length - 1) / 2
   return down <= FALLS * (up + down) && up >= RISES * pairs
@@ -78,7 +88,7 @@ class Series {
       const first = points[0]
       const last = points.at(-1)
       const span = last.look - first.look + 1
-      if (span < looks || !rises(points, minimum)) continue
+      if (span < looks || !rises(points, minimum, looks)) continue
       const hours = (last.time - first.time) / 3_600_000
       const perHour = hours > 0 ? Math.round((last.shown - first.shown) / hours) : 0
       return { from: first.shown, to: last.shown, looks: span, perHour }
