@@ -119,9 +119,10 @@ impl Sampler {
         let id = state.last;
         state.users.push(User { id, interval, peak: f64::NAN });
         state.at_once = true;
+        // While the lock is held: the sample that was just asked for is one of this user's.
+        let next = run.ring.written();
         drop(state);
         self.bell.notify_one();
-        let next = run.ring.written();
         Ok(Subscription { sampler: Arc::clone(self), id, run, interval, next, turn: None })
     }
 
