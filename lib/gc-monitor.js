@@ -27,6 +27,8 @@ const native = require('./native.js')
 
 // Soon enough to act on, seldom enough to cost nothing.
 const DRAIN_MS = 100
+// A heap can fill at hundreds of megabytes a second.
+const LIMIT_MS = 25
 
 class GcMonitor extends Listened {
   #options
@@ -43,6 +45,7 @@ class GcMonitor extends Listened {
   #told = 0
   #telling = false
   #drainTimer
+  #limitTimer
   #sampleTimer
 
   constructor (options = undefined) {
@@ -123,9 +126,10 @@ class GcMonitor extends Listened {
     const { running } = this
     const wanted = name => running && listens(this, name)
     const limits = running && this.#watchers.limited(wanted)
-    const drain = limits || wanted('gc') || (running && this.#streams.size > 0)
+    const drain = wanted('gc') || (running && this.#streams.size > 0)
     const sample = wanted('sample') || wanted('leak') || wanted('pressure')
     this.#drainTimer = this.#arrangeTimer(this.#drainTimer, drain, DRAIN_MS, () => this.#tick())
+    this.#limitTimer = this.#arrangeTimer(this.#limitTimer, limits, LIMIT_MS, () => this.#checkLimits())
     this.#sampleTimer = this.#arrangeTimer(this.#sampleTimer, sample, this.#options.interval, () => this.#look())
     if (wanted('sample')) this.#sampler.start()
     else this.#sampler.stop()
@@ -140,7 +144,14 @@ class GcMonitor extends Listened {
 
   #tick () {
     this.#pull()
-    for (const [name, value] of this.#watchers.checkLimits()) this.#post(name, value)
+    this.#tellAll()
+  }
+
+  #checkLimits () {
+    this.#pull()
+    const reached = this.#watchers.checkLimits()
+    if (reached.length === 0) return
+    for (const [name, value] of reached) this.#post(name, value)
     this.#tellAll()
   }
 
@@ -165,9 +176,9 @@ class GcMonitor extends Listened {
   /** Fetches what the source has, for everybody who wants it. Runs nobody's functions. */
   #pull () {
     if (!this.running) return
-    const { events, fulls, peak } = this.#recording.pull()
+    const { events, fulls } = this.#recording.pull()
     this.#trends.addFulls(fulls)
-    this.#watchers.note(fulls, peak)
+    this.#watchers.note(fulls)
     const listened = listens(this, 'gc')
     for (const event of events) {
       for (const stream of this.#streams) EventStream.push(stream, event)

@@ -28,14 +28,12 @@ class Recording {
 
   /** What has happened since the last time: events, and what full collections have left. */
   pull () {
-    if (!this.running) return { events: [], fulls: [], peak: 0 }
+    if (!this.running) return { events: [], fulls: [] }
     const { events, fulls } = this.#source.drain()
-    let peak = 0
-    for (const { depth, startTime, duration, used } of events) {
+    for (const { depth, startTime, duration } of events) {
       if (depth === 0) this.#pauses.add(startTime, startTime + duration)
-      if (used.after !== null) peak = Math.max(peak, used.after)
     }
-    return { events, fulls, peak }
+    return { events, fulls }
   }
 
   tally () {

@@ -9,9 +9,11 @@ const v8 = require('node:v8')
 const { invalidUse, unsupported } = require('../errors')
 const native = require('../native')
 const { writeSnapshot } = require('./heap-file')
+const { oldLimit } = require('./heap-limit')
 const { HeapLevels, RssLevels } = require('./limits')
 const { Pressure } = require('./pressure')
 const { readSample, start } = require('./process')
+const { oldBytes } = require('./source-perf-hooks')
 
 /** What the container may have, or else the machine. */
 const mostMemory = () => {
@@ -38,7 +40,7 @@ class Watchers {
   #heap
   #rss
   #pressure = new Pressure()
-  // What V8 gave the heap at the start, bytes: with a reserve it rises.
+  // What the old generation had at the start, bytes: with a reserve that rises.
   #limit = 0
   #most = 0
   #snapshots = 0
@@ -59,7 +61,7 @@ class Watchers {
   start (source) {
     const heapLimit = this.#heapLimit
     const rssLimit = this.#rssLimit
-    this.#limit = v8.getHeapStatistics().heap_size_limit
+    this.#limit = oldLimit(v8.getHeapStatistics().heap_size_limit)
     this.#heap = heapLimit && new HeapLevels(heapLimit)
     this.#rss = rssLimit && new RssLevels(rssLimit)
     this.#most = rssLimit === undefined ? 0 : rssLimit.bytes ?? Math.floor(rssLimit.share * mostMemory())
@@ -96,8 +98,8 @@ class Watchers {
   }
 
   /** What collections have left. */
-  note (fulls, peak) {
-    this.#peak = Math.max(this.#peak, peak)
+  note (fulls) {
+    for (const { used } of fulls) this.#peak = Math.max(this.#peak, used)
     if (fulls.length > 0) this.#floor = fulls.at(-1).used
   }
 
@@ -111,7 +113,7 @@ class Watchers {
 
   #checkHeap (reached) {
     const limit = this.#limit
-    const used = Math.max(this.#peak, v8.getHeapStatistics().used_heap_size)
+    const used = Math.max(this.#peak, oldBytes())
     const floor = this.#floor
     this.#peak = 0
     this.#floor = null
