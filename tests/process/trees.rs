@@ -1,6 +1,7 @@
 //! Readers of file systems that are made up: both versions of cgroups, both at a time, nested, broken, absent.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use heapwise::core::process::Column::{
     self, CgroupCurrent, CgroupFull10, CgroupHeadroom, CgroupHigh, CgroupLimit, CgroupPeak, CgroupSome10, CgroupSwap,
@@ -250,6 +251,66 @@ fn a_sample_is_what_is_there_now() {
     tree.write("sys/fs/cgroup/pods.slice/pod 7/memory.max", "max\n");
     tree.write("proc/meminfo", "MemTotal: 1 kB\n");
     assert_eq!(known(&reader.fresh(), [CgroupLimit, HostTotal, HostAvailable]), [None, Some(1024.0), None]);
+}
+
+#[test]
+fn a_process_that_is_moved_and_files_that_come_late() {
+    let tree = nested(["max", "629145600", "max"], [3000, 500, 100]);
+    let (mut once, mut always) = (tree.reader(), tree.reader().looking_always());
+    let columns = [CgroupLimit, CgroupCurrent, CgroupPeak, HostSome10, Threads];
+    for reader in [&mut once, &mut always] {
+        assert_eq!(known(&reader.fresh(), columns), [mb(600), mb(100), None, None, None]);
+    }
+    tree.write("proc/self/status", "Threads:\t3\n");
+    tree.write("proc/pressure/memory", "some avg10=2.00 avg60=0.00 avg300=0.00 total=1\n");
+    tree.write("sys/fs/cgroup/pods.slice/pod 7/app/memory.peak", "1048576\n");
+    assert_eq!(known(&once.fresh(), columns), [mb(600), mb(100), None, None, None]);
+    // What belongs to the process is looked for after it has been read.
+    always.fresh();
+    assert_eq!(known(&always.fresh(), columns), [mb(600), mb(100), mb(1), Some(2.0), Some(3.0)]);
+    tree.write("proc/self/cgroup", "0::/pods.slice\n");
+    assert_eq!(known(&once.fresh(), columns), [mb(600), mb(100), None, None, None]);
+    assert_eq!(known(&always.fresh(), columns), [None, mb(3000), None, Some(2.0), Some(3.0)]);
+    // Gone altogether, and back.
+    tree.write("proc/self/cgroup", "");
+    assert_eq!(known(&always.fresh(), columns), [None, None, None, Some(2.0), Some(3.0)]);
+    tree.write("proc/self/cgroup", "0::/pods.slice/pod 7/app\n");
+    assert_eq!(known(&always.fresh(), columns), [mb(600), mb(100), mb(1), Some(2.0), Some(3.0)]);
+}
+
+/// A reader whose files are closed goes on with what is there then.
+#[test]
+fn files_are_opened_again() {
+    let tree = nested(["max", "629145600", "max"], [3000, 500, 100]);
+    let mut reader = tree.reader();
+    assert_eq!(known(&reader.fresh(), [CgroupCurrent, Threads]), [mb(100), None]);
+    tree.write("proc/self/status", "Threads:\t3\n");
+    tree.write("proc/self/cgroup", "0::/pods.slice\n");
+    reader.close();
+    assert_eq!(known(&reader.paced(), [CgroupCurrent, Threads]), [mb(3000), Some(3.0)]);
+}
+
+/// How long the dearer parts rest depends on how long they took, so each attempt may come too late.
+#[test]
+fn the_dearer_parts_rest() {
+    let tree = Tree::of(&[MEMINFO, ("proc/self/status", "Threads:\t1\n")]);
+    let mut reader = tree.reader();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for round in 2_u64.. {
+        assert!(Instant::now() < deadline, "they never rest");
+        let old = reader.fresh()[HostTotal];
+        tree.write("proc/meminfo", format!("MemTotal: {round} kB\n"));
+        tree.write("proc/self/status", format!("Threads:\t{round}\n"));
+        let sample = reader.paced();
+        assert_eq!(known(&sample, [Threads]), [Some(round as f64)]);
+        if known(&sample, [HostTotal]) == [Some(old)] {
+            let new = [Some((round << 10) as f64)];
+            while known(&reader.paced(), [HostTotal]) != new {
+                assert!(Instant::now() < deadline, "they rest for ever");
+            }
+            break;
+        }
+    }
 }
 
 /// A tree of a hundred levels, each with a limit lower than the one around it.

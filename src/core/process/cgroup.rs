@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
-use super::files::{Kept, Piece};
+use super::files::{Kept, PIECE, Piece};
 use super::text::{self, Membership, Mount, Mounts, Pressure};
 use super::{Column, Sample};
 
@@ -244,7 +244,7 @@ impl Cgroup {
     /// again.
     pub fn is_current(&mut self, membership: &[u8]) -> bool {
         // As much of it as one read takes.
-        let same = self.membership.starts_with(membership) || membership.starts_with(&self.membership);
+        let same = self.membership.get(..PIECE).unwrap_or(&self.membership) == membership;
         let Some(memory) = &mut self.memory else { return same };
         let readable = memory.levels.first().is_some_and(|level| !level.usage.is_missing());
         memory.files().chain(self.pressure.as_mut()).for_each(Kept::retry);

@@ -47,10 +47,11 @@ pub struct Malloc {
     pub arenas: u64,
 }
 
-/// What has been asked of malloc for the test that it is the one whose numbers are read.
-const PROBE: usize = 1 << 20;
+/// What is asked of malloc for the test that it is the one whose numbers are read. Not so much that glibc would give it a
+/// mapping of its own: freeing such a block raises the size from which on it does that.
+const PROBE: usize = 96 << 10;
 /// Other threads allocate and free at the same time, so that one attempt may say anything.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 32;
 
 type Source = fn() -> Option<Malloc>;
 

@@ -39,7 +39,7 @@ struct Sources {
     meminfo: Kept,
     pressure: Kept,
     cgroup: Cgroup,
-    look_again: u64,
+    looked: u64,
 }
 
 /// Takes samples. After the first it allocates nothing, unless the process moves to another cgroup.
@@ -48,6 +48,7 @@ pub struct Reader {
     root: PathBuf,
     /// The machine's memory, if something else than its files says.
     physical: Option<u64>,
+    look_again: u64,
     sources: Option<Sources>,
     malloc: Paced,
     surroundings: Paced,
@@ -65,11 +66,19 @@ impl Reader {
         Self {
             root: root.to_owned(),
             physical: None,
+            look_again: LOOK_AGAIN,
             sources: None,
             malloc: Paced::default(),
             surroundings: Paced::default(),
             last: Sample::UNKNOWN,
         }
+    }
+
+    /// The same, looking at each sample for files that were missing, and for another cgroup. Usually it does so once a
+    /// minute.
+    #[must_use]
+    pub fn looking_always(self) -> Self {
+        Self { look_again: 0, ..self }
     }
 
     /// Closes all files. The next sample opens them again.
@@ -110,7 +119,10 @@ impl Reader {
         }
         if self.surroundings.due(now) {
             let start = os::monotonic_nanoseconds();
-            sources.look_again(&self.root, &mut piece, now);
+            if now.saturating_sub(sources.looked) >= self.look_again {
+                sources.looked = now;
+                sources.look_again(&self.root, &mut piece);
+            }
             let total = sources.read_host(&mut piece, sample);
             // The larger of both: lxcfs puts the container's memory into the file.
             let physical = total.max(self.physical);
@@ -142,7 +154,7 @@ impl Sources {
             meminfo: kept("proc/meminfo"),
             pressure: kept("proc/pressure/memory"),
             cgroup: Cgroup::find(root),
-            look_again: now.saturating_add(LOOK_AGAIN),
+            looked: now,
         }
     }
 
@@ -179,11 +191,7 @@ impl Sources {
     }
 
     /// Now and then: files that were missing, a process that has moved.
-    fn look_again(&mut self, root: &Path, piece: &mut Piece, now: u64) {
-        if now < self.look_again {
-            return;
-        }
-        self.look_again = now.saturating_add(LOOK_AGAIN);
+    fn look_again(&mut self, root: &Path, piece: &mut Piece) {
         for file in [&mut self.status, &mut self.descriptors, &mut self.meminfo, &mut self.pressure] {
             file.retry();
         }
