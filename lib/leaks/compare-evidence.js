@@ -1,10 +1,13 @@
 'use strict'
 
-// What it is that stays: the places that made it, and its classes. Looked for only once it is sure that something stays.
+// What it is that stays: the places that made it, and its classes. Looked for only once it is sure that something
+// stays.
 
+const { compareSnapshots } = require('./compare-snapshots')
+const places = require('./places')
 const { HeapSampler } = require('./stacks-profile')
 
-/** So many samples are to be expected of what a run keeps. */
+/** So many samples are to be expected of what a round keeps. */
 const SAMPLES = 600
 const FINEST = 64
 const COARSEST = 64 * 1024
@@ -24,35 +27,53 @@ const grownSites = (before, after) => {
   return grown.slice(0, TOP).map(site => ({ site, share: site.bytes / total })).filter(({ share }) => share >= SHARE)
 }
 
+const frameText = ({ name, file, line, column, users }) => {
+  const place = `${file}:${line}:${column}`
+  return `${name || '(anonymous)'} (${users ? places.resolve(place) : place})`
+}
+
 const readSites = async (rounds, report) => {
   const sampler = new HeapSampler(intervalFor(report), "leaks.compare() with option 'sites'")
   try {
+    sampler.slowDown()
     const before = sampler.read() ?? new Map()
     await rounds.runApart(report.calls)
     await rounds.settle()
     const after = sampler.read() ?? new Map()
     return grownSites(before, after).map(({ site, share }) => ({
-      place: site.key,
-      function: site.name,
+      function: site.name || '(anonymous)',
+      place: site.users ? places.resolve(site.key) : site.key,
       share,
       bytesPerCall: site.bytes / report.calls,
-      stack: site.stack.map(({ name, file, line, column }) => `${name || '(anonymous)'} (${file}:${line}:${column})`)
+      stack: site.stack.map(frameText)
     }))
   } finally {
+    places.forget()
     sampler.close()
   }
 }
 
-const evidence = async (rounds, report, options) => {
-  const found = { sites: [], constructors: [], notes: [] }
-  if (!options.sites) return found
+const CODES = ['ERR_HEAPWISE_UNSUPPORTED', 'ERR_HEAPWISE_REFUSED']
+
+/** What is not to be had is said in the report: that there is a leak is known already. */
+const attempt = async (notes, read) => {
   try {
-    found.sites = await readSites(rounds, report)
+    return await read()
   } catch (error) {
-    if (error.code !== 'ERR_HEAPWISE_UNSUPPORTED') throw error
-    found.notes.push(error.message)
+    if (!CODES.includes(error.code)) throw error
+    notes.push(error.message)
+    return undefined
   }
-  return found
+}
+
+/** @param {any} rounds @param {any} report @param {any} options */
+const evidence = async (rounds, report, options) => {
+  const notes = []
+  const sites = options.sites ? await attempt(notes, () => readSites(rounds, report)) : undefined
+  const seen = options.snapshot === false
+    ? undefined
+    : await attempt(notes, () => compareSnapshots(rounds, report, options))
+  return { sites: sites ?? [], constructors: seen?.constructors ?? [], collections: seen?.collections ?? [], notes }
 }
 
 module.exports = { evidence }

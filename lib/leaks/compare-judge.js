@@ -12,7 +12,7 @@ const EXCEPTIONS = 8
 const SHARE = 0.25
 /** What a stage adds must be so many times what the rounds differ by. */
 const NOISE = 5
-/** A growth a call below this share of what it was comes to an end. */
+/** A growth a call below this share of that of the stage before comes to an end. */
 const HOLDS = 0.5
 /** By steps the growth of a stage is that of one or two of them, more or less. */
 const HOLDS_STEPPED = 0.35
@@ -67,7 +67,8 @@ const rate = ({ usual, calls }) => usual / calls
 const isLeak = (seen, least) => {
   const last = seen.at(-1)
   const before = seen.slice(0, -1)
-  if (isSteady(last, least(last)) && before.every(stage => rate(last) >= HOLDS * rate(stage))) return true
+  const holds = before.every((stage, i) => rate(last) >= HOLDS ** (before.length - i) * rate(stage))
+  if (holds && isSteady(last, least(last))) return true
   if (seen.length < STAGES || !seen.every(stage => hasRisen(stage, least(stage)))) return false
   return last.total / last.allCalls >= HOLDS_STEPPED * sum(before, 'total') / sum(before, 'allCalls')
 }
@@ -76,8 +77,8 @@ const isLeak = (seen, least) => {
  * What the stages that were run so far say of one thing that is counted.
  *
  * @param {{ calls: number, levels: number[] }[]} stages
- * @param {{ perCall: number, suspect: number, least: number, start?: number }} threshold what is less is nothing: a call; a
- *   round, to look further; a round, to call it a leak; `start`: how much more than that at one call a round
+ * @param {{ perCall: number, suspect: number, least: number, start?: number }} threshold what is less is nothing:
+ *   a call; a round, to look further; a round, to call it a leak; `start`: how much more than that at one call a round
  * @returns {{ verdict: 'clean' | 'leak' | 'undecided', perCall: number }} `perCall`: the growth
  */
 const judge = (stages, threshold) => {

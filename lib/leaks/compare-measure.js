@@ -15,7 +15,9 @@ const isCode = name => name === 'code_space' || name === 'code_large_object_spac
 
 const heapBytes = () => {
   let bytes = 0
-  for (const { space_name: name, space_used_size: used } of v8.getHeapSpaceStatistics()) if (!isCode(name)) bytes += used
+  for (const { space_name: name, space_used_size: used } of v8.getHeapSpaceStatistics()) {
+    if (!isCode(name)) bytes += used
+  }
   return bytes
 }
 
@@ -60,7 +62,8 @@ const countHandles = (columns, row) => {
 
 const countListeners = (columns, row) => {
   for (const event of process.eventNames()) {
-    add(columns, row, `process.on(${typeof event === 'string' ? `'${event}'` : String(event)})`, process.listenerCount(event))
+    const name = typeof event === 'string' ? `'${event}'` : String(event)
+    add(columns, row, `process.on(${name})`, process.listenerCount(event))
   }
 }
 

@@ -2,18 +2,7 @@
 
 // The report of a comparison, for people.
 
-const UNITS = ['bytes', 'KB', 'MB', 'GB']
-
-const formatBytes = bytes => {
-  let value = Math.abs(bytes)
-  let unit = 0
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024
-    unit += 1
-  }
-  const digits = unit === 0 ? Math.round(value) : value.toFixed(value < 10 ? 1 : 0)
-  return `${bytes < 0 ? '-' : ''}${digits} ${UNITS[unit]}`
-}
+const { bytesText, number } = require('./finding')
 
 const WORDS = {
   heap: 'the heap',
@@ -22,37 +11,48 @@ const WORDS = {
   contexts: 'contexts (of vm)'
 }
 
-const formatCount = count => `${Number(count.toPrecision(2))}`
+const signed = bytes => bytes < 0 ? `-${bytesText(-bytes)}` : bytesText(bytes)
 
-const lineOf = ({ what, name, perCall }) => {
-  if (what === 'handles') return `open ${name}: +${formatCount(perCall)} a call`
-  if (what === 'listeners') return `listeners of ${name}: +${formatCount(perCall)} a call`
-  if (what === 'contexts') return `${WORDS[what]}: +${formatCount(perCall)} a call`
-  return `${WORDS[what]}: +${formatBytes(perCall)} a call`
+/** '1', '0.25': what is one for each call is not quite one by measuring. */
+const countText = count => `${Number(count.toPrecision(2))}`
+
+const growthText = ({ what, name, perCall }) => {
+  if (what === 'handles') return `open ${name}: +${countText(perCall)} a call`
+  if (what === 'listeners') return `listeners of ${name}: +${countText(perCall)} a call`
+  if (what === 'contexts') return `${WORDS[what]}: +${countText(perCall)} a call`
+  return `${WORDS[what]}: +${bytesText(perCall)} a call`
 }
 
-const total = rounds => rounds.reduce((sum, { calls }) => sum + calls, 0)
+const siteText = ({ place, function: name, share, bytesPerCall }) =>
+  `${Math.round(share * 100)} %, ${bytesText(bytesPerCall)} a call: ${name} (${place})`
 
-const siteLines = sites => sites.flatMap(({ place, function: name, share, bytesPerCall }) =>
-  `  ${Math.round(share * 100)} %  ${formatBytes(bytesPerCall)} a call  ${name || '(anonymous)'} (${place})`)
+const classText = ({ name, count, bytes }) => `+${number(count)} ${name}, ${bytesText(bytes)}`
 
-const classLines = classes => classes.map(({ name, count, bytes }) => `  +${count}  ${formatBytes(bytes)}  ${name}`)
+const collectionText = ({ description, from, to }) => `${description}: from ${number(from)} to ${number(to)} entries`
 
-const section = (title, lines) => lines.length === 0 ? [] : ['', title, ...lines]
+const section = (title, rows, text) => rows.length === 0 ? [] : ['', title, ...rows.map(row => `  ${text(row)}`)]
+
+const LONGEST = 24
+
+const growthOfRounds = rounds => {
+  const last = rounds.slice(-LONGEST).map(({ heapGrowth }) => signed(heapGrowth)).join(', ')
+  return rounds.length > LONGEST ? `… ${last}` : last
+}
 
 /** @param {any} report */
-const describe = ({ leaks, grew, rounds, sites, constructors, notes, perCall }) => {
-  const ran = `${total(rounds)} calls in ${rounds.length} rounds`
-  if (!leaks) return `no leak: ${ran}, the heap changed by ${formatBytes(perCall.heap)} a call`
-  const heaps = rounds.map(({ heapGrowth }) => formatBytes(heapGrowth))
+const describe = ({ leaks, grew, rounds, calls, sites, constructors, collections, notes, perCall }) => {
+  const all = rounds.reduce((sum, round) => sum + round.calls, 0)
+  const ran = `${number(all)} calls in ${rounds.length} rounds`
+  if (!leaks) return `no leak in ${ran}: the heap changed by ${signed(Math.round(perCall.heap))} a call`
   return [
     `the function keeps something at each call (${ran}):`,
-    ...grew.map(each => `  ${lineOf(each)}`),
-    ...section('Growth of the heap, round by round:', [`  ${heaps.join(', ')}`]),
-    ...section('Made in these functions, and still there:', siteLines(sites)),
-    ...section('By class:', classLines(constructors)),
-    ...section('Not known:', notes.map(note => `  ${note}`))
+    ...grew.map(each => `  ${growthText(each)}`),
+    ...section('Growth of the heap, round by round:', [rounds], growthOfRounds),
+    ...section('Made in these functions, and still there:', sites, siteText),
+    ...section(`Objects that a round of ${number(calls)} calls added:`, constructors, classText),
+    ...section('Collections that grew in it:', collections, collectionText),
+    ...section('Not known:', notes, note => note)
   ].join('\n')
 }
 
-module.exports = { describe, formatBytes }
+module.exports = { describe }

@@ -40,7 +40,11 @@ const readCollector = value => {
   return value
 }
 
-/** Checks the options of `leaks.compare(fn, options)`; returns them completed. */
+/**
+ * Checks the options of `leaks.compare(fn, options)`; returns them completed.
+ *
+ * @param {any} [options]
+ */
 const readCompareOptions = (options = {}) => {
   if (options === null || typeof options !== 'object') throw invalidType('options', 'an object', options)
   checkNames(options, KNOWN, known)

@@ -18,7 +18,7 @@ const LONG_ROUND_MS = 150
 // The first calls are slow: so many come before the time of a call is believed, unless they take too long.
 const FIRST_CALLS = 15
 const FIRST_MS = 600
-const UNTOLD_CALLS = 3
+const UNTOLD_CALLS = 7
 const UNTOLD_BYTES = 16 * 2 ** 20
 
 // What a leak may cost meanwhile: the last stage has four times the calls of the first.

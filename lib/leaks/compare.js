@@ -12,8 +12,8 @@ const { evidence } = require('./compare-evidence')
 
 const KIB = 1024
 
-// A round that adds less says nothing, however many calls it has: what V8 keeps of code that has run some dozen times grows
-// by as much for a while, and by more after some calls only.
+// A round that adds less says nothing, however many calls it has: what V8 keeps of code that has run some dozen times
+// grows by as much for a while, and by more after some calls only.
 const BYTES = { suspect: 1.5 * KIB, least: 8 * KIB, start: 128 * KIB }
 const COUNTS = { perCall: 0, suspect: 1, least: 1 }
 
@@ -101,6 +101,7 @@ class Comparison {
       rounds: this.#list(),
       sites: [],
       constructors: [],
+      collections: [],
       notes: [],
       elapsedMs: 0,
       message: ''

@@ -1,7 +1,7 @@
 'use strict'
 
-// V8's sampling heap profiler, in process: of the objects that are still alive, about one in so many bytes, with the stack
-// that made it. An inspector session of the same thread answers at once, opens no port and keeps nothing alive.
+// V8's sampling heap profiler, in process: of the objects that are still alive, about one in so many bytes, with the
+// stack that made it. An inspector session of the same thread answers at once, opens no port and keeps nothing alive.
 
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
@@ -113,6 +113,7 @@ const NOT_STARTED = /was not started/
 class HeapSampler {
   #session
   #owns = false
+  #slow = false
 
   /** @param {number} interval bytes, on average, from one sample to the next @param {string} what asks for it */
   constructor (interval, what) {
@@ -124,6 +125,18 @@ class HeapSampler {
       throw Object.assign(unsupported(what, `V8 does not sample the heap (${cause?.message ?? cause})`), { cause })
     }
     this.interval = interval
+  }
+
+  /**
+   * From now on V8 runs no optimised code: what that allocates is told of the function that another was compiled into,
+   * and not at all if it is allocated together with something that dies. V8 has this for counting calls; so not while
+   * somebody counts them to see what their tests cover.
+   */
+  slowDown () {
+    if (process.env.NODE_V8_COVERAGE !== undefined) return
+    ask(this.#session, 'Profiler.enable')
+    ask(this.#session, 'Profiler.startPreciseCoverage', { callCount: true, detailed: false })
+    this.#slow = true
   }
 
   /** Somebody else's sampling is used as it is: V8 has but one, and would end it with ours. */
@@ -147,8 +160,8 @@ class HeapSampler {
   }
 
   /**
-   * What is alive now: V8 does a full collection first. Undefined if somebody else has ended the sampling, which is begun
-   * anew.
+   * What is alive now: V8 does a full collection first. Undefined if somebody else has ended the sampling, which is
+   * begun anew.
    */
   read () {
     const profile = this.#profile()
@@ -164,6 +177,7 @@ class HeapSampler {
     if (session === undefined) return
     this.#session = undefined
     try {
+      if (this.#slow) ask(session, 'Profiler.stopPreciseCoverage')
       if (this.#owns) ask(session, 'HeapProfiler.stopSampling')
     } catch {
       // Somebody else has ended it.

@@ -2,9 +2,9 @@
 
 // Who makes what stays: places in code whose live objects only grow, by V8's sampling heap profiler.
 //
-// At the usual interval of 512 KiB a program that does nothing but allocate runs 2 to 6 per cent slower; others, by less.
-// Each look is a full collection. V8 tells functions, not lines, and of a function that it has compiled into its caller,
-// the caller.
+// At the usual interval of 512 KiB a program that does nothing but allocate runs 2 to 6 per cent slower; others, by
+// less. Each look is a full collection. V8 tells functions, not lines, and of a function that it has compiled into its
+// caller, the caller.
 
 const { bytesText, growthText } = require('./finding')
 const { readPart } = require('./options')

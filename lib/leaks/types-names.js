@@ -2,12 +2,13 @@
 
 // V8's types in plain words. Several types are one thing to people: a string is a string.
 //
-// The names are those of V8's instance types and, of arrays inside of V8, what they are for. They change from version to
-// version: what is not in the list is told as V8 names it.
+// The names are those of V8's instance types and, of arrays inside of V8, what they are for. They change from version
+// to version: what is not in the list is told as V8 names it.
 
 const SHAPES = 'shapes of objects'
 const CODE = 'compiled code and what V8 keeps with it'
 
+/** @type {[string, RegExp][]} */
 const GROUPS = [
   ['Map objects', /^JS_MAP_TYPE$/],
   ['Set objects', /^JS_SET_TYPE$/],
@@ -38,7 +39,8 @@ const GROUPS = [
   ['plain objects and instances of classes', /^JS_OBJECT_TYPE$/],
   [SHAPES, /^MAP_|^(?:PROTOTYPE_|STRONG_|WASTED_)?DESCRIPTOR_ARRAY|^TRANSITION_ARRAY_TYPE$|^ENUM_/],
   [CODE, new RegExp([
-    'BYTECODE', '^CODE_', '^FEEDBACK', 'SHARED_FUNCTION_INFO', '^SCOPE_INFO', '^SCRIPT_', '^SOURCE_POSITION', '^UNCOMPILED_DATA',
+    'BYTECODE', '^CODE_', '^FEEDBACK', 'SHARED_FUNCTION_INFO', '^SCOPE_INFO', '^SCRIPT_', '^SOURCE_POSITION',
+    '^UNCOMPILED_DATA',
     '^PREPARSE', '^RELOC_INFO', '^DEOPTIMIZATION', '^OPTIMIZED_CODE', '^CLOSURE_FEEDBACK', '^BASELINE$', '^MAGLEV$',
     '^TURBOFAN', '^REGEXP$', '^EMBEDDED_OBJECT', '_BOILERPLATE_', '^LOAD_HANDLER', '^STORE_HANDLER', '^ALLOCATION_SITE'
   ].join('|'))]

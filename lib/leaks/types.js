@@ -1,7 +1,7 @@
 'use strict'
 
-// What kind of thing grows, as V8 counts it by type at each full collection, if Node runs with --track-gc-object-stats. No
-// snapshot is taken; a full collection takes 7 to 10 times as long.
+// What kind of thing grows, as V8 counts it by type at each full collection, if Node runs with --track-gc-object-stats.
+// No snapshot is taken; a full collection takes 7 to 10 times as long.
 
 const native = require('../native')
 const { unsupported } = require('../errors')
