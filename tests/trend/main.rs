@@ -1,0 +1,7 @@
+//! Trends: the algorithms against naive ones, and how often the verdicts err.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod random;
+mod rates;
+mod series;
