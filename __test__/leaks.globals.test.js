@@ -156,7 +156,8 @@ describe('new names', () => {
     expect(await findings(look => {
       if (look === 1) {
         put('passing', 1)
-        Object.defineProperty(globalThis, 'lazy', { configurable: true, enumerable: true, get () { read += 1; return 1 } })
+        const get = () => { read += 1; return 1 }
+        Object.defineProperty(globalThis, 'lazy', { configurable: true, enumerable: true, get })
         globalThis[key] = {}
       }
       if (look === 2) delete globalThis.passing
@@ -171,7 +172,8 @@ describe('new names', () => {
 const watch = leaks.watch({ globals: true, interval: 0 })
 require('node:http')
 const refuse = () => { throw new Error('no') }
-fetch; crypto.subtle; structuredClone({}); performance.now(); new Blob([])
+fetch; crypto.subtle; structuredClone({})
+performance.now(); new Blob([])
 const main = async () => {
   for (let look = 0; look < 4; look += 1) {
     for (counter = 0; counter < 3; counter += 1);

@@ -25,8 +25,8 @@ const check = options => readPart(NAME, options, DEFAULTS, LEAST)
 // Objects with more properties are not looked into.
 const MOST_WITHIN = 200
 const MOST_COLLECTIONS = 4096
-// To count the properties of an object takes time in proportion to them. On average it may take such a share of the time
-// between two looks, and so many ms if that is not known.
+// To count the properties of an object takes time in proportion to them. On average it may take such a share of the
+// time between two looks, and so many ms if that is not known.
 const SHARE = 0.001
 const MS_A_LOOK = 30
 // A new global is told when it has been there for so many looks.

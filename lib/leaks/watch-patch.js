@@ -38,7 +38,8 @@ class Patch {
   #make
   #after
   #users = 0
-  #put = []
+  // Of this time that it is on, by original.
+  #wrappers = new Map()
 
   /**
    * @param {() => { object: object, name: string }[]} points where the functions are
@@ -53,55 +54,47 @@ class Patch {
 
   on () {
     this.#users += 1
-    if (this.#users === 1) this.#putOn(this.#points())
+    if (this.#users === 1) this.#replace(fn => this.#wrapperOf(beneath(fn)))
   }
 
   off () {
     this.#users -= 1
-    if (this.#users === 0) this.#takeOff()
+    if (this.#users > 0) return
+    for (const wrapper of this.#wrappers.values()) marks.get(wrapper).active = false
+    this.#wrappers.clear()
+    // Where ours is on top, what is under it comes back.
+    this.#replace(beneath)
   }
 
   /** Puts it on again where somebody has put back what was there before. */
   renew () {
-    const lost = this.#put.filter(({ object, name, wrapper, original }) => {
-      const value = functionAt(object, name)?.value
-      return value !== undefined && value !== wrapper && (value === original || beneath(value) === original)
-    })
-    if (lost.length === 0) return
-    this.#put = this.#put.filter(each => !lost.includes(each))
-    this.#putOn(lost)
+    this.#replace(fn => this.#wrappers.get(beneath(fn)) ?? fn)
   }
 
-  #putOn (points) {
-    const wrappers = new Map()
-    for (const { object, name } of points) {
+  /** What was one function under two names still is. */
+  #wrapperOf (original) {
+    let wrapper = this.#wrappers.get(original)
+    if (wrapper === undefined) {
+      const state = { active: true, original }
+      wrapper = this.#make(original, state)
+      disguise(wrapper, original)
+      marks.set(wrapper, state)
+      this.#wrappers.set(original, wrapper)
+    }
+    return wrapper
+  }
+
+  #replace (change) {
+    let changed = false
+    for (const { object, name } of this.#points()) {
       const descriptor = functionAt(object, name)
       if (descriptor === undefined) continue
-      const original = beneath(descriptor.value)
-      // What was one function under two names still is.
-      let wrapper = wrappers.get(original)
-      if (wrapper === undefined) {
-        const state = { active: true, original }
-        wrapper = this.#make(original, state)
-        disguise(wrapper, original)
-        marks.set(wrapper, state)
-        wrappers.set(original, wrapper)
-      }
-      defineProperty(object, name, { ...descriptor, value: wrapper })
-      this.#put.push({ object, name, wrapper, original })
+      const value = change(descriptor.value)
+      if (value === descriptor.value) continue
+      defineProperty(object, name, { ...descriptor, value })
+      changed = true
     }
-    this.#after()
-  }
-
-  #takeOff () {
-    const put = this.#put
-    this.#put = []
-    for (const { wrapper } of put) marks.get(wrapper).active = false
-    for (const { object, name, wrapper, original } of put) {
-      const descriptor = functionAt(object, name)
-      if (descriptor?.value === wrapper) defineProperty(object, name, { ...descriptor, value: beneath(original) })
-    }
-    this.#after()
+    if (changed) this.#after()
   }
 }
 

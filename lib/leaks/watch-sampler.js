@@ -41,7 +41,13 @@ class Sampler {
 
   /** A look is over: a quieter time is looked at more closely. */
   turn () {
-    if (this.#taken < this.#budget / 4 && this.#period > 1) this.#period /= 2
+    if (this.#taken < this.#budget / 4 && this.#period > 1) {
+      this.#period /= 2
+      // Those that have been passed over count for the next that is taken.
+      const left = Math.min(this.#left, this.#step())
+      this.#passed += left - this.#left
+      this.#left = left
+    }
     this.#taken = 0
   }
 }

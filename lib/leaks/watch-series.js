@@ -13,7 +13,7 @@ const RECENT = 12
 
 const FALLS = 0.1
 const RISES = 0.5
-const SECOND_HALF = 0.3
+const SECOND_HALF = 0.4
 // What becomes more once, and once again, does so at one or two looks of many.
 const STEPS = 3
 const STEPS_SHARE = 0.2
@@ -32,6 +32,12 @@ const countPairs = points => {
   return { up, down }
 }
 
+/** Between the two in the middle, if there are two. */
+const middleOf = points => {
+  const middle = (points.length - 1) / 2
+  return (points[Math.floor(middle)].value + points[Math.ceil(middle)].value) / 2
+}
+
 const countSteps = points => {
   let steps = 0
   for (let i = 1; i < points.length; i += 1) if (points[i].value > points[i - 1].value) steps += 1
@@ -43,7 +49,7 @@ const rises = (points, minimum, looks) => {
   const last = points.at(-1)
   const rise = last.value - first
   if (last.shown < minimum || rise < Math.max(minimum / 2, CHANCE * Math.sqrt(first), 1)) return false
-  if (last.value - points[points.length >> 1].value < SECOND_HALF * rise) return false
+  if (last.value - middleOf(points) < SECOND_HALF * rise) return false
   if (countSteps(points) < Math.max(Math.min(STEPS, looks - 1), STEPS_SHARE * (points.length - 1))) return false
   const { up, down } = countPairs(points)
   const pairs = points.length * (points.length - 1) / 2
