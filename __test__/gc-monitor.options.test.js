@@ -14,7 +14,7 @@ const BAD = [
   [{ interval: '1s' }, TYPE], [{ interval: null }, TYPE], [{ interval: 9 }, VALUE], [{ interval: 2 ** 31 }, VALUE],
   [{ interval: 10.5 }, VALUE], [{ interval: NaN }, VALUE], [{ interval: Infinity }, VALUE],
   [{ bufferSize: 15 }, VALUE], [{ bufferSize: 2 ** 20 + 1 }, VALUE], [{ bufferSize: '64' }, TYPE],
-  [{ window: 7 }, VALUE], [{ window: 10_001 }, VALUE], [{ window: {} }, TYPE],
+  [{ window: 19 }, VALUE], [{ window: 257 }, VALUE], [{ window: {} }, TYPE],
   [{ source: 'native' }, VALUE], [{ source: 5 }, TYPE], [{ source: null }, TYPE],
   [{ autostart: 1 }, TYPE], [{ autostart: 'yes' }, TYPE],
   [{ heapLimit: true }, TYPE], [{ heapLimit: '80%' }, TYPE], [{ heapLimit: 0 }, VALUE], [{ heapLimit: 1.01 }, VALUE],
@@ -69,7 +69,7 @@ test('a message names the option, what it takes and what it got', () => {
 })
 
 test.each([
-  undefined, {}, { interval: 10 }, { bufferSize: 16 }, { window: 8 }, { source: 'auto' }, { autostart: false },
+  undefined, {}, { interval: 10 }, { bufferSize: 16 }, { window: 20 }, { source: 'auto' }, { autostart: false },
   { heapLimit: 1 }, { heapLimit: 0.5 }, { heapLimit: {} }, { heapLimit: { warn: 0.95 } },
   { heapLimit: { critical: 0.5 } },
   { heapLimit: { snapshot: { dir: '.', max: 5, at: 'critical' } } }, { rssLimit: 1 },

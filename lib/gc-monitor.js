@@ -127,6 +127,7 @@ class GcMonitor extends Listened {
     const wanted = name => running && listens(this, name)
     const limits = running && this.#watchers.limited(wanted)
     const drain = wanted('gc') || (running && this.#streams.size > 0)
+    this.#trends.judging = wanted('leak')
     const sample = wanted('sample') || wanted('leak') || wanted('pressure')
     this.#drainTimer = this.#arrangeTimer(this.#drainTimer, drain, DRAIN_MS, () => this.#tick())
     this.#limitTimer = this.#arrangeTimer(this.#limitTimer, limits, LIMIT_MS, () => this.#checkLimits())
@@ -162,11 +163,9 @@ class GcMonitor extends Listened {
     if (listens(this, 'pressure')) {
       for (const pressure of this.#watchers.checkPressure(readSample())) this.#post('pressure', pressure)
     }
-    this.#trends.addMemory()
-    if (listens(this, 'leak')) {
-      for (const report of this.#trends.leaks(this.#recording.tally().limit)) {
-        this.#post('leak', { ...report, evidence: this.#watchers.evidence() })
-      }
+    this.#trends.look()
+    for (const { leak, ...verdict } of this.#trends.takeBegun()) {
+      this.#post('leak', { ...verdict, message: verdict.reason, evidence: this.#watchers.evidence() })
     }
     this.#tellAll()
   }
@@ -221,7 +220,7 @@ class GcMonitor extends Listened {
     return readStats({
       recording,
       tally: { ...tally, lost: tally.lost + this.#outboxLost },
-      trends: this.#trends.read(tally.limit),
+      trends: this.#trends.read(),
       running: this.running,
       until: recording?.until ?? tally.since
     })

@@ -23,6 +23,7 @@ const nameOf = bit => byBit.get(bit) ?? `kind-${bit}`
 const bitOf = name => bits.get(name)
 
 // V8's GCCallbackFlags.
+/** @type {[number, string][]} */
 const FLAGS = [
   [2, 'construct-retained'],
   [4, 'forced'],
@@ -42,6 +43,7 @@ const flagsOf = bitset => {
 }
 
 // The first that is set says why.
+/** @type {[number, string][]} */
 const CAUSES = [
   [128, 'last resort'],
   [32, 'external memory'],

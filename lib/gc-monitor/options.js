@@ -58,7 +58,12 @@ const readShare = (name, value) => {
   return value
 }
 
-/** Both levels. If one is given that the default of the other does not go with, the other is left out. */
+/**
+ * Both levels. If one is given that the default of the other does not go with, the other is left out.
+ *
+ * @param {string} name
+ * @param {{ warn?: unknown, critical?: unknown }} given
+ */
 const readLevels = (name, { warn, critical }) => {
   const levels = {
     warn: warn === undefined ? WARN : readShare(`${name}.warn`, warn),
@@ -135,7 +140,7 @@ const readOptions = options => {
     rssLimit: readRssLimit(options.rssLimit),
     bufferSize: readInteger('bufferSize', bufferSize, 16, 1_048_576),
     source: oneOf('source', source, SOURCES),
-    window: readInteger('window', window, 8, 10_000),
+    window: readInteger('window', window, 20, 256),
     leaks: readLeaks(options.leaks),
     autostart: readBoolean('autostart', autostart)
   }
@@ -148,6 +153,7 @@ const readStreamOptions = (options, bufferSize) => {
   return readInteger('bufferSize', given, 1, 1_048_576)
 }
 
+/** @returns {any} */
 const readCollectOptions = options => {
   if (options === undefined) return 'full'
   return oneOf('type', readObject("argument 'options'", options, COLLECT_KNOWN).type ?? 'full', ['full', 'minor'])

@@ -21,9 +21,11 @@ const percent = share => `${Math.round(share * 100)} %`
 
 const isNumber = value => typeof value === 'number' && Number.isFinite(value)
 
-const above = (value, [warn, critical], slack) => value >= critical * slack ? 2 : value >= warn * slack ? 1 : 0
+/** @param {number[]} thresholds */
+const above = (value, thresholds, slack) => value >= thresholds[1] * slack ? 2 : value >= thresholds[0] * slack ? 1 : 0
 
-const below = (value, [warn, critical], slack) => value <= critical / slack ? 2 : value <= warn / slack ? 1 : 0
+/** @param {number[]} thresholds */
+const below = (value, thresholds, slack) => value <= thresholds[1] / slack ? 2 : value <= thresholds[0] / slack ? 1 : 0
 
 const stalls = (where, pressure, slack) => {
   const found = []

@@ -60,7 +60,7 @@ class PerfHooksSource {
   #ever = everAllocated()
 
   constructor ({ capacity }) {
-    if (!PerformanceObserver.supportedEntryTypes.includes('gc')) {
+    if (!(/** @type {any} */ (PerformanceObserver)).supportedEntryTypes.includes('gc')) {
       throw unsupported('GcMonitor', "neither V8's callbacks nor entries of type 'gc' in perf_hooks are to be had here")
     }
     this.#capacity = capacity
