@@ -124,11 +124,31 @@ fn what_is_mounted_is_a_part_of_the_tree() {
     ]);
     assert_eq!(known(&tree.sample(), [CgroupCurrent, CgroupLimit]), [Some(3.0), Some(9.0)]);
     // The process is elsewhere, as far as can be seen: its own is what is mounted.
-    for path in ["/docker/ab", "/docker/abc/inner", "/", "/../..", "/docker/ab/../../inner", "/docker/ab/gone", "inner"]
-    {
+    for path in ["/docker/ab", "/docker/abc/inner", "/", "/docker/ab/gone", "inner"] {
         tree.write("proc/self/cgroup", format!("0::{path}\n"));
         assert_eq!(known(&tree.sample(), [CgroupCurrent, CgroupLimit]), [Some(5.0), Some(9.0)], "{path}");
     }
+}
+
+/// The process, or what is mounted, is outside of the namespace: where the process is cannot be seen.
+#[test]
+fn another_namespace() {
+    let tree = Tree::of(&[
+        MEMINFO,
+        UNIFIED,
+        ("sys/fs/cgroup/memory.current", "5\n"),
+        ("sys/fs/cgroup/a/memory.current", "3\n"),
+        ("sys/memory.current", "4\n"),
+        ("proc/self/cgroup", "0::/a\n"),
+    ]);
+    assert_eq!(known(&tree.sample(), [CgroupVersion, CgroupCurrent]), [Some(2.0), Some(3.0)]);
+    for path in ["/..", "/../a", "/a/../../a", "/../.."] {
+        tree.write("proc/self/cgroup", format!("0::{path}\n"));
+        assert_eq!(known(&tree.sample(), [CgroupVersion, CgroupCurrent]), [Some(0.0), None], "{path}");
+    }
+    tree.write("proc/self/cgroup", "0::/\n");
+    tree.write("proc/self/mountinfo", "41 31 0:38 /../.. /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n");
+    assert_eq!(known(&tree.sample(), [CgroupVersion, CgroupCurrent]), [Some(0.0), None]);
 }
 
 #[test]

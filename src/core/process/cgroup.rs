@@ -60,27 +60,27 @@ fn table(path: &Path) -> Vec<u8> {
 }
 
 /// `path` below `root`, without leaving it.
-fn below(root: &Path, path: &str) -> PathBuf {
+fn below(root: &Path, path: &Path) -> PathBuf {
     let mut whole = root.to_owned();
-    whole.extend(Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))));
+    whole.extend(path.components().filter(|part| matches!(part, Component::Normal(_))));
     whole
 }
 
-/// The directory of cgroup `path`, and how many levels there are from the mount down to it. A path that is not below the
-/// mount's root (a container without a cgroup namespace may be told such) leads to the mount itself.
-fn locate(root: &Path, mount: &Mount, path: &str) -> (PathBuf, usize) {
-    let top = below(root, &mount.point);
-    let inner = Path::new(path).strip_prefix(&mount.root).ok();
-    let names = inner.and_then(|inner| {
-        inner
-            .components()
-            .map(|part| if let Component::Normal(name) = part { Some(name) } else { None })
-            .collect::<Option<Vec<_>>>()
-    });
-    let names = names.unwrap_or_default();
+/// The directory of cgroup `path`, and how many levels there are from the mount down to it. `None` if it is outside of what
+/// can be seen: in another cgroup namespace than the mount.
+///
+/// A path that is not below the mount's root leads to the mount itself, as in other runtimes: container engines mount a
+/// container's own cgroup, and not all of them give it the name that the kernel gives it.
+fn locate(root: &Path, mount: &Mount, path: &str) -> Option<(PathBuf, usize)> {
+    let (mounted, path) = (Path::new(&mount.root), Path::new(path));
+    if mounted.components().chain(path.components()).any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    let top = below(root, Path::new(&mount.point));
+    let directory = below(&top, path.strip_prefix(mounted).unwrap_or(Path::new("")));
+    let depth = directory.components().count() - top.components().count();
     // What is told to be there need not be.
-    let directory = names.iter().fold(top.clone(), |whole, name| whole.join(name));
-    if directory.is_dir() { (directory, names.len()) } else { (top, 0) }
+    Some(if depth > 0 && directory.is_dir() { (directory, depth) } else { (top, 0) })
 }
 
 impl Memory {
@@ -214,7 +214,7 @@ impl Cgroup {
         let bytes = table(&root.join("proc/self/cgroup"));
         let membership = Membership::parse(&bytes);
         let mounts = Mounts::parse(&table(&root.join("proc/self/mountinfo")));
-        let place = |path: &Option<String>, mount: &Option<Mount>| Some(locate(root, mount.as_ref()?, path.as_ref()?));
+        let place = |path: &Option<String>, mount: &Option<Mount>| locate(root, mount.as_ref()?, path.as_ref()?);
         let unified = place(&membership.unified, &mounts.unified);
         let legacy = place(&membership.memory, &mounts.memory);
         let memory = unified
