@@ -40,7 +40,7 @@ describe('Buffers of a pool', () => {
         'they grew from 20 to 120 in 6 looks',
       name: 'uploads',
       state: 'lent',
-      growth: { from: 20, to: 120, looks: 6, perHour: expect.any(Number), bytes: 122_880 },
+      growth: { from: 20, to: 120, looks: 6, perHour: expect.any(Number), bytes: 102_400 },
       confidence: 'certain',
       source: 'counts'
     }])

@@ -2,6 +2,8 @@
 
 // A watch by itself: options, looks, what it tells and when, what it reports, its end.
 
+const fs = require('node:fs')
+const path = require('node:path')
 const { EventEmitter } = require('node:events')
 
 const leaks = require('../lib/leaks')
@@ -215,6 +217,44 @@ describe('the report', () => {
     const report = made.report()
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     expect(only(report.findings)).toHaveLength(1)
+  })
+})
+
+describe('what is declared', () => {
+  const text = fs.readFileSync(path.join(__dirname, '..', 'lib', 'leaks.d.ts'), 'utf8')
+  const fieldsOf = name => {
+    const [, body] = new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(text)
+    return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field).sort()
+  }
+  const listIn = (file, constant) => {
+    const source = fs.readFileSync(path.join(__dirname, '..', 'lib', 'leaks', file), 'utf8')
+    const [, list] = new RegExp(`const ${constant} = [[{]([^;]*?)[\\]}]\\n`).exec(source)
+    return list
+  }
+
+  test('the options of a watch', () => {
+    expect(fieldsOf('WatchOptions')).toEqual(listIn('options.js', 'KNOWN').match(/\w+/g).sort())
+  })
+
+  test.each([
+    ['TimersOptions', 'timers.js'], ['ListenersOptions', 'listeners.js'], ['GlobalsOptions', 'globals.js'],
+    ['PoolsOptions', 'pools.js'], ['StacksOptions', 'stacks.js'], ['TypesOptions', 'types.js']
+  ])('%s', (name, file) => {
+    expect(fieldsOf(name)).toEqual([...listIn(file, 'DEFAULTS').matchAll(/(\w+):/g)].map(([, field]) => field).sort())
+  })
+
+  test.each([['CollectionsOptions', 'collections.js'], ['BuffersOptions', 'buffers.js']])('%s', (name, file) => {
+    expect(fieldsOf(name)).toEqual(listIn(file, 'KNOWN').match(/\w+/g).sort())
+  })
+
+  test('the report, and the members of LeakWatch', () => {
+    const made = watch({ globals: true })
+    expect(fieldsOf('WatchReport')).toEqual(Object.keys(made.report()).sort())
+    const members = Reflect.ownKeys(LeakWatch.prototype).filter(key => typeof key === 'string').sort()
+    expect(members).toEqual(['constructor', 'look', 'report', 'stop'])
+    for (const member of members) expect(text).toMatch(new RegExp(`^ {2}${member} \\(`, 'm'))
+    const ofEmitter = Reflect.ownKeys(new EventEmitter())
+    expect(Reflect.ownKeys(made).filter(key => !ofEmitter.includes(key))).toEqual([])
   })
 })
 

@@ -74,7 +74,7 @@ class Pools {
         name: pool.name,
         state: what.state,
         ...at.length > 0 && { place: at[0].place, places: at },
-        growth: { ...growth, bytes: what.bytes(stats) },
+        growth: { ...growth, bytes: Math.round(what.bytes(stats) * (growth.to - growth.from) / growth.to) },
         confidence: what === LOST ? 'certain' : confidenceOf(growth, 1),
         source: 'counts'
       })
