@@ -13,7 +13,7 @@ const SHARE = 0.25
 /** What a stage adds must be so many times what the rounds differ by. */
 const NOISE = 5
 /** A growth a call below this share of that of the stage before comes to an end. */
-const HOLDS = 0.5
+const HOLDS = 0.4
 /** By steps the growth of a stage is that of one or two of them, more or less. */
 const HOLDS_STEPPED = 0.35
 /** After so many stages it must be decided. */
@@ -64,12 +64,13 @@ const hasRisen = ({ total, rounds, deviation }, least) => total >= least * round
 /** Bytes a call of a usual round. */
 const rate = ({ usual, calls }) => usual / calls
 
-const isLeak = (seen, least) => {
+const isLeak = (seen, least, step) => {
   const last = seen.at(-1)
   const before = seen.slice(0, -1)
   const holds = before.every((stage, i) => rate(last) >= HOLDS ** (before.length - i) * rate(stage))
   if (holds && isSteady(last, least(last))) return true
   if (seen.length < STAGES || !seen.every(stage => hasRisen(stage, least(stage)))) return false
+  if (seen.slice(1).some(({ total }) => total < step)) return false
   return last.total / last.allCalls >= HOLDS_STEPPED * sum(before, 'total') / sum(before, 'allCalls')
 }
 
@@ -77,8 +78,12 @@ const isLeak = (seen, least) => {
  * What the stages that were run so far say of one thing that is counted.
  *
  * @param {{ calls: number, levels: number[] }[]} stages
- * @param {{ perCall: number, suspect: number, least: number, start?: number }} threshold what is less is nothing:
- *   a call; a round, to look further; a round, to call it a leak; `start`: how much more than that at one call a round
+ * @param {object} threshold what is less is nothing
+ * @param {number} threshold.perCall of a call
+ * @param {number} threshold.suspect of a round, to look further
+ * @param {number} threshold.least of a round, to call it a leak
+ * @param {number} [threshold.start] so much more, if a round is one call; half of it, if it is two
+ * @param {number} [threshold.step] of a stage that grows by steps
  * @returns {{ verdict: 'clean' | 'leak' | 'undecided', perCall: number }} `perCall`: the growth
  */
 const judge = (stages, threshold) => {
@@ -90,7 +95,7 @@ const judge = (stages, threshold) => {
   const perCall = isSteady(last, suspect(last)) ? rate(last) : last.total / last.allCalls
   if (last.usual < suspect(last) && !hasRisen(last, suspect(last))) return { verdict: 'clean', perCall }
   if (stages.length === 1) return { verdict: 'undecided', perCall }
-  if (isLeak(seen, least)) return { verdict: 'leak', perCall }
+  if (isLeak(seen, least, threshold.step ?? 0)) return { verdict: 'leak', perCall }
   return { verdict: stages.length < STAGES ? 'undecided' : 'clean', perCall }
 }
 
