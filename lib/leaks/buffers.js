@@ -51,7 +51,7 @@ class Buffers {
     this.#places = places
     this.#looks = looksOf(interval)
     const { minimum, share, looks, maxHeap } = options
-    this.#looks.join(this, { viewBytes: minimum, share, rises: looks - 1, maxHeap })
+    this.#looks.join({ viewBytes: minimum, share, rises: looks - 1, maxHeap })
   }
 
   async look () {
@@ -101,11 +101,11 @@ class Buffers {
   }
 
   stop () {
-    this.#looks.leave(this)
+    this.#looks.leave()
   }
 }
 
-/** @param {{ options: Record<string, any>, interval: number, places: { resolve: (place: string) => string } }} context */
+/** @param {import('./collections').Context} context */
 const start = context => new Buffers(check(context.options), context)
 
 module.exports = { name: NAME, check, start }

@@ -3,8 +3,8 @@
 // Objects by the numbers that a heap snapshot gives them: what the snapshot does not say, such as how long a view is,
 // is asked of the object itself. Through the inspector, in this thread; no debugger is needed and none is disturbed.
 //
-// When a session ends V8 forgets all numbers. So there is one for the whole of a watch; at its end that is welcome, as V8
-// then also ceases to keep account of objects that move.
+// When a session ends V8 forgets all numbers. So there is one for the whole of a watch; at its end that is welcome, as
+// V8 then also ceases to keep account of objects that move.
 
 const { types } = require('node:util')
 

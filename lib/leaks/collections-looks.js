@@ -33,7 +33,7 @@ class Looks {
   live = new Live()
   #interval
   #settings = { entries: Infinity, share: Infinity, viewBytes: Infinity, maxHeap: Infinity, rises: Infinity }
-  #users = new Set()
+  #users = 0
   /** @type {Promise<Look> | undefined} */
   #last
   #number = 0
@@ -47,17 +47,17 @@ class Looks {
     open += 1
   }
 
-  /** Joins: what is told is enough for each user. */
-  join (user, settings) {
-    this.#users.add(user)
+  /** One more uses it: what is told is enough for each. */
+  join (settings) {
+    this.#users += 1
     for (const [name, value] of Object.entries(settings)) {
       this.#settings[name] = Math.min(this.#settings[name], value)
     }
   }
 
-  leave (user) {
-    this.#users.delete(user)
-    if (this.#users.size > 0) return
+  leave () {
+    this.#users -= 1
+    if (this.#users > 0) return
     closeWatch(this.#watch)
     open -= 1
     // Another watch needs the numbers.

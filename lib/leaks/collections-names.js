@@ -22,7 +22,7 @@ const stepsText = steps => {
 
 /** A name such as `registry.byId`, or undefined if nothing has one. */
 const nameOf = ({ kind, name, steps }) => {
-  if (kind === 'variable' || kind === 'export') return name + stepsText(steps)
+  if (kind === 'variable' || kind === 'export' || kind === 'function') return name + stepsText(steps)
   if (kind === 'global') return `global.${name}${stepsText(steps)}`
   const own = steps.slice(-2)
   if (kind === 'suspended') return steps.length === 0 ? undefined : `(variable)${stepsText(own)}`
@@ -75,8 +75,9 @@ const findAll = (lines, pattern, name) => {
 }
 
 /** Which of several variables of a name it is: the module's is outermost, a function's follows the function's head. */
-const choose = (found, { module: outermost, exact, line }) => {
+const choose = (found, { kind, module: outermost, exact, line }) => {
   if (outermost) return found.reduce((best, each) => each.indent < best.indent ? each : best)
+  if (kind === 'function') return found.findLast(each => each.line <= line)
   if (exact) return found.find(each => each.line >= line)
   // The line is that of a function further in: the variable is before it, mostly.
   return found.findLast(each => each.line <= line) ?? found[0]
@@ -120,6 +121,7 @@ const scopeOf = holder => {
   const owner = inside === '' ? 'a function' : `the function ${inside}`
   if (kind === 'global') return 'a global'
   if (kind === 'export') return 'exported by its module'
+  if (kind === 'function') return `a property of ${holder.name}`
   if (kind === 'suspended') return `a variable of ${owner}, which is waiting`
   if (kind !== 'variable') return undefined
   if (!own) return `a variable of ${owner}`

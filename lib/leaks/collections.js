@@ -71,7 +71,7 @@ class Collections {
     this.#places = places
     this.#looks = looksOf(interval)
     const { minimum, share, looks, maxHeap } = options
-    this.#looks.join(this, { entries: minimum, share, rises: looks - 1, maxHeap })
+    this.#looks.join({ entries: minimum, share, rises: looks - 1, maxHeap })
   }
 
   async look () {
@@ -107,11 +107,18 @@ class Collections {
   }
 
   stop () {
-    this.#looks.leave(this)
+    this.#looks.leave()
   }
 }
 
-/** @param {{ options: Record<string, any>, interval: number, places: { resolve: (place: string) => string } }} context */
+/**
+ * @typedef {object} Context
+ * @property {Record<string, any>} options
+ * @property {number} interval
+ * @property {{ resolve: (place: string) => string }} places
+ */
+
+/** @param {Context} context */
 const start = context => new Collections(check(context.options), context)
 
 module.exports = { name: NAME, check, identify, perHour, start }

@@ -2,8 +2,9 @@
 
 // Heap snapshots, taken and analysed.
 //
-// To take one stops this thread and costs memory, by far more than the snapshot's file: about 550 bytes an object. So it
-// is refused where that may not be had. The analysis is Rust's, on a thread of its own. The file is gone when it is done.
+// To take one stops this thread and costs memory, by far more than the snapshot's file: about 550 bytes an object. So
+// it is refused where that may not be had. The analysis is Rust's, on a thread of its own. The file is gone when it is
+// done.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -58,12 +59,14 @@ const checkRoom = (folder, maxHeap) => {
 
 // ---- folders that must go
 
-/** @type {Set<string>} */
-const folders = new Set()
+// As names of an object: whatever users do with Sets.
+const folders = Object.create(null)
+
+const isEmpty = () => Object.keys(folders).length === 0
 
 const remove = folder => {
-  folders.delete(folder)
-  if (folders.size === 0) process.removeListener('exit', removeAll)
+  delete folders[folder]
+  if (isEmpty()) process.removeListener('exit', removeAll)
   try {
     fs.rmSync(folder, { recursive: true, force: true })
   } catch {
@@ -72,14 +75,14 @@ const remove = folder => {
 }
 
 function removeAll () {
-  for (const folder of [...folders]) remove(folder)
+  for (const folder in folders) remove(folder)
 }
 
 /** A folder that nobody else may look into: a snapshot holds every string of the process. */
 const makeFolder = dir => {
   const folder = fs.mkdtempSync(path.join(dir, 'heapwise-'))
-  if (folders.size === 0) process.on('exit', removeAll)
-  folders.add(folder)
+  if (isEmpty()) process.on('exit', removeAll)
+  folders[folder] = true
   return folder
 }
 

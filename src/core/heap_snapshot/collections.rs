@@ -184,8 +184,9 @@ fn is_the_hole(graph: &Graph, names: &Names, node: u32) -> bool {
 pub struct ViewFinder {
     /// For each node the memory that it is a view of, as a node, or 0.
     memory: Vec<u32>,
-    /// In which collection a memory has been seen last.
+    /// For which question a memory has been counted last.
     stamp: Vec<u32>,
+    question: u32,
     any: bool,
 }
 
@@ -203,7 +204,7 @@ impl ViewFinder {
                 any = true;
             }
         }
-        Self { stamp: vec![u32::MAX; if any { memory.len() } else { 0 }], memory, any }
+        Self { stamp: vec![0; if any { memory.len() } else { 0 }], question: 0, memory, any }
     }
 
     /// The views that are entries of `collection`, or properties of entries.
@@ -212,15 +213,16 @@ impl ViewFinder {
         if !self.any {
             return sum;
         }
+        self.question += 1;
         for edge in graph.edges_of(collection) {
             match edge.kind {
-                EdgeKind::Element => self.entry(graph, names, collection, edge.to, &mut sum),
+                EdgeKind::Element => self.entry(graph, names, edge.to, &mut sum),
                 EdgeKind::Property if edge.name != names.proto => {
-                    self.entry(graph, names, collection, edge.to, &mut sum);
+                    self.entry(graph, names, edge.to, &mut sum);
                 }
                 EdgeKind::Internal if edge.name == names.table => {
                     for index in graph.range(edge.to) {
-                        self.entry(graph, names, collection, graph.edge_targets[index], &mut sum);
+                        self.entry(graph, names, graph.edge_targets[index], &mut sum);
                     }
                 }
                 _ => (),
@@ -229,8 +231,8 @@ impl ViewFinder {
         sum
     }
 
-    fn entry(&mut self, graph: &Graph, names: &Names, collection: u32, entry: u32, sum: &mut Views) {
-        if self.count(graph, collection, entry, sum) || !is_plain_object(graph, entry) {
+    fn entry(&mut self, graph: &Graph, names: &Names, entry: u32, sum: &mut Views) {
+        if self.count(graph, entry, sum) || !is_plain_object(graph, entry) {
             return;
         }
         let range = graph.range(entry);
@@ -240,19 +242,19 @@ impl ViewFinder {
         for index in range {
             let kind = graph.edge_kinds[index];
             if matches!(kind, EdgeKind::Property | EdgeKind::Element) && graph.edge_names[index] != names.proto {
-                self.count(graph, collection, graph.edge_targets[index], sum);
+                self.count(graph, graph.edge_targets[index], sum);
             }
         }
     }
 
-    fn count(&mut self, graph: &Graph, collection: u32, node: u32, sum: &mut Views) -> bool {
+    fn count(&mut self, graph: &Graph, node: u32, sum: &mut Views) -> bool {
         let memory = self.memory[node as usize];
         if memory == 0 {
             return false;
         }
         sum.views = sum.views.saturating_add(1);
-        if self.stamp[memory as usize] != collection {
-            self.stamp[memory as usize] = collection;
+        if self.stamp[memory as usize] != self.question {
+            self.stamp[memory as usize] = self.question;
             sum.memories += 1;
             sum.bytes = sum.bytes.saturating_add(graph.size(memory));
         }

@@ -72,6 +72,8 @@ pub enum End {
     Export(String, Place),
     /// At a property of the global object.
     Global(String),
+    /// At a function or a class, a property of which leads on.
+    Function(String, Place),
     /// At a function that waits for something.
     Suspended(Place),
     /// In the code of Node, of a test runner, of heapwise.
@@ -260,6 +262,10 @@ impl<'g> Holders<'g> {
                 }
                 Found::Nothing => break,
                 Found::Step(from, step) => {
+                    if let Some(function) = self.function(current, steps.last()) {
+                        end = function;
+                        break;
+                    }
                     steps.extend(step);
                     way.push(from);
                     current = from;
@@ -268,6 +274,16 @@ impl<'g> Holders<'g> {
         }
         steps.reverse();
         Holder { end, steps }
+    }
+
+    /// A function with a name, a property of which was the last step: no other holder says more.
+    fn function(&self, node: u32, last: Option<&Step>) -> Option<End> {
+        if self.graph.kind(node) != NodeKind::Closure || last.is_none_or(|step| step.via != Via::Property) {
+            return None;
+        }
+        let place = self.place_of_function(node);
+        let user = !place.function.is_empty() && !self.is_foreign(place.script.as_bytes());
+        user.then(|| End::Function(place.function.clone(), place))
     }
 
     /// The best of those who lead to `node`.
@@ -310,6 +326,7 @@ impl<'g> Holders<'g> {
 
     fn cost_up(&self, from: u32, edge: Edge) -> u32 {
         let own = match self.graph.kind(from) {
+            NodeKind::Hidden if self.graph.name_index(from) == self.names.context_cell => 0,
             NodeKind::Array => 5,
             NodeKind::Hidden | NodeKind::Code | NodeKind::Shape => 40,
             NodeKind::Synthetic => 1000,
@@ -327,8 +344,9 @@ impl<'g> Holders<'g> {
             _ if edge.name == self.names.elements || edge.name == self.names.properties => {
                 (Via::Element, String::new())
             }
-            // The step out of a table is told when its Map is reached.
+            // The step out of a table is told when its Map is reached; a cell is its variable.
             _ if graph.kind(from) == NodeKind::Array => return None,
+            _ if graph.name_index(from) == self.names.context_cell => return None,
             _ => (Via::Inner, String::new()),
         };
         Some(Step { via, name, class: self.class(from) })
@@ -424,7 +442,7 @@ fn rank_of(end: &End) -> u32 {
         End::Variable(..) | End::Export(..) => 0,
         End::Global(_) => 2,
         End::Suspended(_) => 10,
-        End::Foreign(_) | End::Unknown => 1000,
+        End::Function(..) | End::Foreign(_) | End::Unknown => 1000,
     }
 }
 
@@ -432,6 +450,7 @@ fn rank_of(end: &End) -> u32 {
 fn edge_cost(graph: &Graph, names: &Names, from: u32, edge: Edge) -> u32 {
     let n = names;
     match edge.kind {
+        EdgeKind::Internal if graph.name_index(from) == n.context_cell => 1,
         EdgeKind::Context | EdgeKind::Shortcut => 1,
         EdgeKind::Property if [n.proto, n.constructor, n.prototype].contains(&edge.name) => 60,
         EdgeKind::Property => 2,

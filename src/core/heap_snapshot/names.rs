@@ -63,22 +63,20 @@ names! {
     constructor = b"constructor",
     /// The prototype of instances.
     prototype = b"prototype",
-    /// A context.
-    context_node = b"system / Context",
     /// The context of a realm.
     native_context = b"system / NativeContext",
     /// The global object of a realm.
     global_object = b"global_object",
     /// A variable that a module exports.
     cell = b"system / Cell",
+    /// A variable that is assigned to more than once, from V8 13 on.
+    context_cell = b"system / ContextCell",
     /// A module.
     module = b"system / SourceTextModule",
     /// What is deleted, from V8 12 on.
     hole = b"system / Hole",
     /// `undefined`, `null`, `true`, `false`; before V8 12 what is deleted, too.
     oddball = b"system / Oddball",
-    /// What describes a context, as a node.
-    scope_info_node = b"system / ScopeInfo",
 }
 
 /// The number that an internal edge has for a name: its place in a table. None if it has another name.

@@ -194,6 +194,7 @@ fn write_holder(out: &mut Writer, holder: &Holder) {
         End::Variable(name, place) => write_place(out.text("variable").key("name").text(name), place),
         End::Export(name, place) => write_place(out.text("export").key("name").text(name), place),
         End::Global(name) => _ = out.text("global").key("name").text(name),
+        End::Function(name, place) => write_place(out.text("function").key("name").text(name), place),
         End::Suspended(place) => write_place(out.text("suspended"), place),
         End::Foreign(script) => _ = out.text("foreign").key("script").text(script),
         End::Unknown => _ = out.text("unknown"),

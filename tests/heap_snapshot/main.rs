@@ -1,0 +1,9 @@
+//! Heap snapshots against naive references: the reader, dominators, retained sizes, collections, history, holders.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is the report")]
+
+mod build;
+mod collections;
+mod holders;
+mod reader;
+mod retained;
