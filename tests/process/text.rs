@@ -40,6 +40,7 @@ fn a_key_is_a_whole_word() {
     assert_eq!(keyed(events, b"oom"), Some(4));
     assert_eq!(keyed(events, b"oom_kill"), Some(5));
     assert_eq!(keyed(events, b"kill"), None);
+    assert_eq!(keyed(b"oom_kill 5\noom 4\n", b"oom"), Some(4));
     assert_eq!(keyed(b"total_swap 7\nswap x\n", b"swap"), None);
 }
 
@@ -89,6 +90,8 @@ fn pressure() {
     let part = Pressure::parse(b"some avg10=nan avg60=inf avg300=1e3 total=9\nfull avg10=1");
     assert!(part.some[..3].iter().chain(&part.full).all(|number| number.is_nan()), "{part:?}");
     assert!((part.some[3] - 9.0).abs() < f64::EPSILON);
+    let long = format!("some avg10={} avg60=1.2.3 avg300= total=7\n", "9".repeat(400));
+    assert!(Pressure::parse(long.as_bytes()).some[..3].iter().all(|number| number.is_nan()));
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn the_lowest_limit_counts_whoever_has_it() {
     assert_eq!(limits(["max", "max", small]), [mb(600), mb(600), mb(500)]);
     assert_eq!(limits(["max", small, "max"]), [mb(600), mb(600), mb(100)]);
     assert_eq!(limits([large, small, "max"]), [mb(600), mb(600), mb(100)]);
+    assert_eq!(limits([small, large, "max"]), [mb(600), mb(600), mb(0)]);
     // The lowest limit and the fullest cgroup need not be the same.
     assert_eq!(limits(["3146776576", "max", small]), [mb(600), mb(600), mb(1)]);
     // More is in it than it may have: the limit was lowered.
@@ -184,6 +185,9 @@ fn version_1() {
         [None, None, Some(12.0), None, Some(3.0)]
     );
     assert_eq!(known(&sample, [CgroupHeadroom, CgroupSome10]), [mb(224), None]);
+    tree.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", UNLIMITED);
+    tree.write("sys/fs/cgroup/memory/a/b/memory.stat", format!("hierarchical_memory_limit {UNLIMITED}"));
+    assert_eq!(known(&tree.sample(), [CgroupLimit, CgroupHeadroom, CgroupWorkingSet]), [None; 3]);
 }
 
 #[test]
