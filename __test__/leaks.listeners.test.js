@@ -359,7 +359,7 @@ const before = process.listeners('warning')
 const watch = leaks.watch({ listeners: { looks: 3 }, interval: 0 })
 const main = async () => {
   for (let look = 0; look < 3; look += 1) {
-    for (let i = 0; i < 10; i += 1) bus.on('data', () => {}) // here
+    for (let i = 0; i < 20; i += 1) bus.on('data', () => {}) // here
     await new Promise(setImmediate)
     await watch.look()
   }

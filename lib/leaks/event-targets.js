@@ -12,7 +12,8 @@ const NAME = 'addEventListener'
 /** A list of the listeners of `target` for `type`. */
 const listOf = (target, type) => {
   try {
-    return getEventListeners(target, type)
+    // One that is held weakly may be gone.
+    return getEventListeners(target, type).filter(listener => Object(listener) === listener)
   } catch {
     return []
   }

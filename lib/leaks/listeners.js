@@ -47,13 +47,19 @@ class Crowd {
   idle = 0
   gone = 0
   warned = false
-  #before = new WeakSet()
+  #before = /** @type {WeakSet<object> | undefined} */ (undefined)
   #countBefore = 0
 
   constructor (target, type, listOf) {
     this.ref = new WeakRef(target)
     this.type = type
     this.listOf = listOf
+    this.#keep(listOf(target, type))
+  }
+
+  #keep (list) {
+    this.#countBefore = list.length
+    this.#before = list.length > MOST_COMPARED ? undefined : new WeakSet(list)
   }
 
   note (listener, place, weight, look) {
@@ -71,18 +77,15 @@ class Crowd {
   count (target) {
     const list = this.listOf(target, this.type)
     const { length } = list
+    const before = this.#before
     let old = Math.min(length, this.#countBefore)
-    if (length <= MOST_COMPARED) {
+    if (before !== undefined && length <= MOST_COMPARED) {
       old = 0
-      const before = this.#before
-      this.#before = new WeakSet()
-      for (const listener of list) {
-        if (before.has(listener)) old += 1
-        if (Object(listener) === listener) this.#before.add(listener)
-      }
+      for (const listener of list) if (before.has(listener)) old += 1
     }
-    this.gone += this.#countBefore - old
-    this.#countBefore = length
+    // Of those that were there when it was noted, nobody knows how long they had been.
+    if (this.series.looks > 0) this.gone += Math.max(0, this.#countBefore - old)
+    this.#keep(list)
     const present = new Set(list)
     this.samples = this.samples.filter(({ ref }) => present.has(ref.deref()))
     this.idle = length < CROWD ? this.idle + 1 : 0
