@@ -58,7 +58,7 @@ describe.each(SOURCES)('source %s', source => {
         const to = Date.now()
         const end = () => {
           // Whose turn is first after the block, ours or that of the measurement, is not known.
-          const told = samples.some(({ time, eventLoop }) => time >= to && eventLoop.delay.max > 500)
+          const told = samples.some(({ time, eventLoop }) => time >= to && eventLoop?.delay.max > 500)
           if (!told) return setTimeout(end, 5)
           monitor.close()
           const late = samples.filter(({ late, time }) => late && time >= from && time <= to)
