@@ -2,6 +2,7 @@
 /// <reference types="node" />
 
 import type { EventEmitter } from 'node:events'
+import type { Finding as LeakFinding, WatchOptions } from './leaks.js'
 
 // Without this line everything in a declaration file is exported.
 export {}
@@ -80,16 +81,13 @@ export declare namespace GcMonitor {
      * `evidence` of `'leak'`. `true`: timers, listeners, globals and pools.
      * @default no watch
      */
-    leaks?: boolean | LeakOptions
+    leaks?: boolean | WatchOptions
     /**
      * Whether the constructor starts it.
      * @default true
      */
     autostart?: boolean
   }
-
-  /** Options of `leaks.watch`. */
-  type LeakOptions = Record<string, unknown>
 
   /** The option `heapLimit`. */
   interface HeapLimitOptions {
@@ -395,15 +393,7 @@ export declare namespace GcMonitor {
     /** The report in a sentence. */
     message: string
     /** What watches of this thread (the option `leaks`, or `leaks.watch`) have found so far. */
-    evidence: Finding[]
-  }
-
-  /** What `leaks.watch` has found. */
-  interface Finding {
-    /** What leaks. */
-    kind: string
-    /** The finding in a sentence, with the place, how many, and the growth. */
-    message: string
+    evidence: LeakFinding[]
   }
 
   /** Memory around the process is short, or is no longer. */
@@ -773,6 +763,7 @@ export declare class GcMonitor extends EventEmitter<GcMonitor.Events> {
    * @throws What the function throws, or rejects with; `ERR_HEAPWISE_INVALID_ARG_TYPE`
    */
   measure<T> (fn: () => PromiseLike<T>): Promise<GcMonitor.Measured<T>>
+  /** The same of a function that is not async. */
   measure<T> (fn: () => T): GcMonitor.Measured<T>
 
   /**

@@ -149,8 +149,7 @@ class Watchers {
 
   /** What watches of this thread have found. */
   evidence () {
-    const { activeFindings } = require('../leaks/watch')
-    return activeFindings?.() ?? this.#watch?.report().findings ?? []
+    return require('../leaks/watch').activeFindings()
   }
 }
 
