@@ -1,2 +1,2 @@
-export { BoundedMap, BufferPool, LRUCache, OffHeapCache, compact, retainedBytes } from './index.js'
+export { BoundedMap, BufferPool, GcMonitor, LRUCache, OffHeapCache, compact, leaks, retainedBytes } from './index.js'
 export type { DisposeTask, HeapwiseError, HeapwiseErrorCode, Perf } from './index.js'

@@ -2,6 +2,8 @@
 
 export { BoundedMap } from './lib/bounded-map.js'
 export { BufferPool, compact, retainedBytes } from './lib/buffer-pool.js'
+export { GcMonitor } from './lib/gc-monitor.js'
+export * as leaks from './lib/leaks.js'
 export { LRUCache } from './lib/lru-cache.js'
 export type { DisposeTask, Perf } from './lib/lru-cache.js'
 export { OffHeapCache } from './lib/off-heap-cache.js'

@@ -1,3 +1,3 @@
 import heapwise from './index.js'
 
-export const { BoundedMap, BufferPool, LRUCache, OffHeapCache, compact, retainedBytes } = heapwise
+export const { BoundedMap, BufferPool, GcMonitor, LRUCache, OffHeapCache, compact, leaks, retainedBytes } = heapwise

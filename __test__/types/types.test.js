@@ -2,6 +2,7 @@
 
 // The declarations against what they declare. That they compile, and that the type tests do, is for `npm run types`.
 
+const { EventEmitter } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 
@@ -85,6 +86,24 @@ test('BufferPool has the members that are declared, and no others', () => {
   pool.close()
 })
 
+test('GcMonitor has the members that are declared, and no others', () => {
+  const declared = membersOf('lib/gc-monitor.d.ts', 'export declare class GcMonitor')
+  const monitor = new heapwise.GcMonitor({ autostart: false })
+  expect(declared.length).toBeGreaterThan(15)
+  // What an EventEmitter keeps on each is Node's.
+  // [mind] is between two of our files.
+  const own = [...Reflect.ownKeys(new EventEmitter()).map(nameOf), '[mind]']
+  const runtime = runtimeMembersOf(heapwise.GcMonitor, monitor).filter(name => !own.includes(name))
+  expect(declared).toEqual(runtime)
+  monitor.close()
+})
+
+test('leaks has what is declared, and nothing else', () => {
+  const declared = [...read('lib/leaks.d.ts').matchAll(/^export (?:declare (?:class|function) (\w+)|\{ (\w+) \})/gm)]
+    .map(([, here, there]) => here ?? there)
+  expect(declared.sort()).toEqual(Object.keys(heapwise.leaks).sort())
+})
+
 test('a lease of BufferPool has the members that are declared, and no others', () => {
   const [, body] = /interface Lease \{\n([\s\S]*?)\n {2}\}/.exec(read('lib/buffer-pool.d.ts'))
   const declared = [...body.matchAll(/^ {4}(?:readonly )?(\[[\w.]+\]|\w+)(?::| \()/gm)].map(([, name]) => name)
@@ -165,7 +184,8 @@ test.each([
 })
 
 test('what is exported is declared, and the other way round', () => {
-  const valuesOf = text => [...text.matchAll(/^export \{ (.+) \} from/gm)].flatMap(([, names]) => names.split(', '))
+  const valuesOf = text => [...text.matchAll(/^export (?:\{ (.+) \}|\* as (\w+)) from/gm)]
+    .flatMap(([, names, whole]) => whole ?? names.split(', '))
   expect(valuesOf(read('index.d.ts')).sort()).toEqual(Object.keys(heapwise).sort())
   expect(valuesOf(read('index.d.mts')).sort()).toEqual(Object.keys(heapwise).sort())
   const typesOf = text => [...text.matchAll(/^export (?:type|interface) (?:\{ (.+) \}|(\w+))/gm)]
