@@ -5,9 +5,9 @@ const { spawn } = require('node:child_process')
 // Runs a script of the bench in a process of its own and returns what it printed as JSON. A process that dies
 // (out of memory, a crash) is a result too: { failure }.
 function child (script, task) {
-  const flag = '--max-old-space-size=' + (task.heapMb ?? 4096)
+  const flags = ['--max-old-space-size=' + (task.heapMb ?? 4096), ...(task.flags ?? [])]
   return new Promise((resolve, reject) => {
-    const run = spawn(process.execPath, [flag, script, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const run = spawn(process.execPath, [...flags, script, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'pipe'] })
     let out = ''
     let err = ''
     run.stdout.setEncoding('utf8').on('data', (text) => { out += text })

@@ -32,4 +32,4 @@ function ratio (ours, peers) {
   }
 }
 
-module.exports = { mean, ratio, summary }
+module.exports = { mean, quantile, ratio, summary }
