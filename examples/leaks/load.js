@@ -16,7 +16,7 @@ const CONNECTIONS = 8
  * @returns {{ send (count: number): Promise<void>, close (): void }} `send` resolves when all of them are answered
  */
 function clientOf (port, { keepAlive = true, bodyBytes = 0 } = {}) {
-  const agent = new http.Agent({ keepAlive, maxSockets: CONNECTIONS })
+  const agent = new http.Agent({ keepAlive })
   const body = Buffer.alloc(bodyBytes, 'upload')
   const method = bodyBytes === 0 ? 'GET' : 'POST'
   let sent = 0

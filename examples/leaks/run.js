@@ -17,7 +17,7 @@ const { clientOf } = require('./load.js')
 const LOOKS = 6
 
 const usage = () => [
-  'node examples/leaks/run.js <name> [--cured] [--requests N] [--json]', '',
+  'node examples/leaks/run.js <name> [--cured] [--requests N] [--parts a,b] [--json]', '',
   ...Object.entries(catalogue).map(([name, { about }]) => `  ${name.padEnd(24)} ${about}`)
 ].join('\n')
 
@@ -35,8 +35,8 @@ async function answerOf (child) {
   }
 }
 
-async function run (name, variant, requests) {
-  const child = fork(path.join(__dirname, 'serve.js'), [name, variant])
+async function run (name, { variant, requests, parts }) {
+  const child = fork(path.join(__dirname, 'serve.js'), [name, variant, parts])
   try {
     const { port } = await answerOf(child)
     const client = clientOf(port, catalogue[name])
@@ -71,6 +71,7 @@ async function main () {
     options: {
       cured: { type: 'boolean', default: false },
       requests: { type: 'string', default: '3000' },
+      parts: { type: 'string', default: '' },
       json: { type: 'boolean', default: false }
     }
   })
@@ -79,8 +80,10 @@ async function main () {
     process.exitCode = name === undefined ? 0 : 1
     return
   }
-  const report = await run(name, values.cured ? 'cured' : 'leaky', Number(values.requests))
-  console.log(values.json ? JSON.stringify(report) : told(report))
+  const { cured, parts } = values
+  const report = await run(name, { variant: cured ? 'cured' : 'leaky', requests: Number(values.requests), parts })
+  const text = told(report)
+  console.log(values.json ? JSON.stringify({ ...report, text }) : text)
 }
 
 main()

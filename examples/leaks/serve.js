@@ -3,11 +3,16 @@
 // The service, in a process of its own: first heapwise watches, then the service is loaded, so that nothing it
 // does is missed. The parent says when to look.
 
-const [folder, variant] = process.argv.slice(2)
+const [folder, variant, only] = process.argv.slice(2)
 const { GcMonitor, leaks } = require('heapwise')
 
 const monitor = new GcMonitor()
-const watch = leaks.watch({ interval: 3_600_000 })
+// A load of seconds leaks little, so allocations are sampled closely. One would not do so in production.
+const stacks = { samplingInterval: 16_384, bytes: 262_144 }
+const parts = { timers: true, listeners: true, globals: true, pools: true, collections: true, buffers: true, stacks }
+const asked = Object.entries(parts).filter(([part]) => only === '' || only.split(',').includes(part))
+// An interval of 0: it looks when it is asked to.
+const watch = leaks.watch({ interval: 0, ...Object.fromEntries(asked) })
 
 const server = require(`./${folder}/${variant}.js`)
 // The connections of the load stay open while heapwise looks.
@@ -19,8 +24,9 @@ process.on('message', async (what) => {
     await watch.look()
     process.send({ looked: true })
   } else {
-    const { findings, cost } = watch.report()
+    const { findings, cost, failures } = watch.report()
     const { rss, heapUsed, external } = process.memoryUsage()
-    process.send({ findings, cost, memory: { rss, heapUsed, external }, gc: monitor.stats() }, () => process.exit())
+    const report = { findings, cost, failures, memory: { rss, heapUsed, external }, gc: monitor.stats() }
+    process.send(report, () => process.exit())
   }
 })

@@ -6,10 +6,10 @@ const http = require('node:http')
 
 const render = (url) => `the page of ${url}\n`.repeat(20)
 
-const pages = {}
+const pages = {} // the leak
 
 const server = http.createServer((request, response) => {
-  response.end(pages[request.url] ??= render(request.url)) // the leak
+  response.end(pages[request.url] ??= render(request.url))
 })
 
 module.exports = server

@@ -5,7 +5,7 @@
 
 const http = require('node:http')
 
-const readOrders = (url) => Array.from({ length: 500 }, (_, index) => ({ url, price: index }))
+const readOrders = (url) => Array.from({ length: 100 }, (_, index) => ({ url, price: index }))
 const sum = (orders) => orders.reduce((total, { price }) => total + price, 0)
 
 let total = () => 0

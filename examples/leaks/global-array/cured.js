@@ -1,14 +1,14 @@
 'use strict'
 
-// The last hundred requests, on the global object.
+// The last hundred requests, where only this module sees them.
 
 const http = require('node:http')
 
-globalThis.visits = []
+const visits = []
 
 const server = http.createServer((request, response) => {
-  globalThis.visits.push({ url: request.url, headers: request.headers, at: new Date() })
-  if (globalThis.visits.length > 100) globalThis.visits.shift()
+  visits.push({ url: request.url, headers: request.headers, at: new Date() })
+  if (visits.length > 100) visits.shift()
   response.end('ok\n')
 })
 

@@ -10,8 +10,8 @@ const { EventEmitter } = require('node:events')
 const queue = new EventEmitter()
 const send = (id) => setImmediate(() => queue.emit(id.endsWith('3') ? 'lost' : 'confirmed', id))
 
-const waiting = new Map()
-const confirmed = (id) => new Promise((resolve) => waiting.set(id, resolve)) // the leak
+const waiting = new Map() // the leak
+const confirmed = (id) => new Promise((resolve) => waiting.set(id, resolve))
 const settle = (id) => {
   waiting.get(id)()
   waiting.delete(id)

@@ -5,7 +5,7 @@
 const http = require('node:http')
 const { BufferPool } = require('heapwise')
 
-const pool = new BufferPool({ name: 'answers', leakDetection: 'advanced' })
+const pool = new BufferPool({ name: 'answers', leakDetection: 'paranoid' })
 
 const server = http.createServer((request, response) => {
   if (request.url.endsWith('3')) {

@@ -6,7 +6,7 @@
 const http = require('node:http')
 const { BufferPool } = require('heapwise')
 
-const pool = new BufferPool({ name: 'answers', leakDetection: 'advanced' })
+const pool = new BufferPool({ name: 'answers', leakDetection: 'paranoid' })
 
 const server = http.createServer((request, response) => {
   const buf = pool.acquire(16_384) // the leak

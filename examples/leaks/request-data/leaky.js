@@ -5,11 +5,11 @@
 
 const http = require('node:http')
 
-const underWay = new Set()
+const underWay = new Set() // the leak
 
 const server = http.createServer((request, response) => {
   const entry = { request, response, since: Date.now() }
-  underWay.add(entry) // the leak
+  underWay.add(entry)
   if (request.url.endsWith('3')) {
     response.writeHead(404).end()
     return

@@ -11,7 +11,7 @@ const server = http.createServer((request, response) => {
   const describe = () => `${previous?.rows.length} rows before`
   if (process.env.DEBUG_STATE) console.log(describe())
   state = {
-    rows: new Array(5000).fill(request.url),
+    rows: new Array(1000).fill(request.url),
     peek: () => request.url
   }
   previous = null

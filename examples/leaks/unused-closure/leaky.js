@@ -13,7 +13,7 @@ const server = http.createServer((request, response) => {
   const describe = () => `${previous?.rows.length} rows before`
   if (process.env.DEBUG_STATE) console.log(describe())
   state = {
-    rows: new Array(5000).fill(request.url), // the leak
+    rows: new Array(1000).fill(request.url), // the leak
     peek: () => request.url
   }
   response.end('ok\n')
