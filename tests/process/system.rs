@@ -1,6 +1,9 @@
 //! This process on this system, as far as it says anything.
 
+use std::fs;
 use std::hint::black_box;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use heapwise::core::process::Column::{
     self, Anon, CpuSystem, CpuUser, Descriptors, File, HostAvailable, HostTotal, MallocInUse, MinorFaults, PeakRss,
@@ -10,7 +13,7 @@ use heapwise::core::process::os;
 use heapwise::core::process::reader::Reader;
 use heapwise::core::process::sampler::Sampler;
 
-use crate::tree::known;
+use crate::tree::{Tree, known};
 
 #[test]
 fn clocks_run() {
@@ -67,6 +70,23 @@ fn malloc_is_seen() {
     drop(block);
     assert!(reader.fresh()[MallocInUse] < before[MallocInUse] + f64::from(200 << 20));
     assert!(os::trim());
+}
+
+/// As when the process was moved, and the cgroup where it was is removed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_read_any_more_is_opened_anew() {
+    let tree = Tree::of(&[("proc/self/other", "Threads:\t9\n")]);
+    let status = tree.root().join("proc/self/status");
+    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+    symlink(format!("/proc/{}/status", child.id()), &status).unwrap();
+    let mut reader = tree.reader();
+    assert_eq!(known(&reader.fresh(), [Threads]), [Some(1.0)]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_file(&status).unwrap();
+    symlink("other", &status).unwrap();
+    assert_eq!(known(&reader.fresh(), [Threads]), [Some(9.0)]);
 }
 
 #[test]

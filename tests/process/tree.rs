@@ -35,6 +35,10 @@ impl Tree {
         fs::remove_file(self.0.join(path)).unwrap();
     }
 
+    pub fn remove_directory(&self, path: &str) {
+        fs::remove_dir(self.0.join(path)).unwrap();
+    }
+
     pub fn root(&self) -> &Path {
         &self.0
     }

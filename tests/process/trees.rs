@@ -302,6 +302,21 @@ fn a_process_that_is_moved_and_files_that_come_late() {
     assert_eq!(known(&always.fresh(), columns), [mb(600), mb(100), mb(1), Some(2.0), Some(3.0)]);
 }
 
+/// The cgroup around it has stopped counting memory for this one.
+#[test]
+fn a_cgroup_that_counts_memory_no_more() {
+    let tree = nested(["max", "629145600", "max"], [3000, 500, 100]);
+    let usage = "sys/fs/cgroup/pods.slice/pod 7/app/memory.current";
+    tree.remove(usage);
+    // It is there and cannot be read, as if it had been open when it went away.
+    tree.write(&format!("{usage}/x"), "");
+    let mut reader = tree.reader().looking_always();
+    assert_eq!(known(&reader.fresh(), [CgroupCurrent, CgroupLimit]), [None, mb(600)]);
+    tree.remove(&format!("{usage}/x"));
+    tree.remove_directory(usage);
+    assert_eq!(known(&reader.fresh(), [CgroupCurrent, CgroupLimit]), [mb(500), mb(600)]);
+}
+
 /// A reader whose files are closed goes on with what is there then.
 #[test]
 fn files_are_opened_again() {

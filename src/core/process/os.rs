@@ -89,6 +89,26 @@ pub fn trim() -> bool {
 
 pub use platform::{block_signals, monotonic_nanoseconds, physical_memory, ticks_per_second, usage};
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allocator_that_nobody_uses_is_not_believed() {
+        fn still() -> Option<Malloc> {
+            Some(Malloc { allocator: Allocator::Mallinfo2, in_use: 1 << 20, free: 5, mapped: None, arenas: 7 })
+        }
+        assert!(!sees_ours(still));
+        assert!(!sees_ours(|| None));
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn that_in_use_is() {
+        assert!(malloc().is_some());
+    }
+}
+
 #[cfg(unix)]
 mod platform {
     use std::ffi::{CStr, c_char, c_int, c_void};
