@@ -57,9 +57,7 @@ describe.each(SOURCES)('source %s', source => {
         while (Date.now() < from + 1000);
         const to = Date.now()
         const end = () => {
-          // Whose turn is first after the block, ours or that of the measurement, is not known.
-          const told = samples.some(({ time, eventLoop }) => time >= to && eventLoop?.delay.max > 500)
-          if (!told) return setTimeout(end, 5)
+          if (samples.at(-1).time < to) return setTimeout(end, 5)
           monitor.close()
           const late = samples.filter(({ late, time }) => late && time >= from && time <= to)
           const after = samples.find(({ late, time }) => !late && time >= to)
@@ -78,17 +76,36 @@ describe.each(SOURCES)('source %s', source => {
         time: expect.any(Number), heap: null, spaces: null, memoryUsage: null, eventLoop: null, late: true
       })
     }
+    expect(after.eventLoop.delay.max).toBeGreaterThan(500)
     expect(after.eventLoop.utilization).toBeGreaterThan(0.5)
   })
+})
 
-  test('pressure of memory is told when it begins', async () => {
-    const monitor = monitorOf({ source, interval: 10 })
-    const told = listen(monitor, 'pressure')
-    const samples = listen(monitor, 'sample')
-    await until(() => samples.length >= 5)
-    for (const { level, reason } of told) {
-      expect(['none', 'warn', 'critical']).toContain(level)
-      expect(reason).toEqual(expect.any(String))
-    }
+test('pressure of memory is told when it begins, gets worse, and ends', async () => {
+  const real = require('../lib/gc-monitor/process')
+  let share = 0.5
+  let Monitor
+  jest.isolateModules(() => {
+    const readSample = () => ({ ...real.readSample(), host: null, cgroup: { limit: 1000, workingSet: share * 1000 } })
+    jest.doMock('../lib/gc-monitor/process', () => ({ ...real, readSample }))
+    Monitor = require('../lib/gc-monitor').GcMonitor
   })
+  jest.dontMock('../lib/gc-monitor/process')
+  const monitor = new Monitor({ interval: 10 })
+  try {
+    const told = listen(monitor, 'pressure')
+    for (const [next, count] of [[0.92, 1], [0.97, 2], [0.6, 3]]) {
+      share = next
+      await until(() => told.length === count)
+    }
+    expect(told.map(({ level }) => level)).toEqual(['warn', 'critical', 'none'])
+    expect(told[0]).toEqual({
+      level: 'warn',
+      reason: 'the container uses 92 % of its limit',
+      cgroup: { limit: 1000, workingSet: 920 },
+      host: null
+    })
+  } finally {
+    monitor.close()
+  }
 })

@@ -78,18 +78,18 @@ class Sampler {
     this.#sampling = undefined
   }
 
-  /** Since the last sample. */
-  #eventLoop () {
+  /** Since the last sample, whose own timer is `lag` ms late. */
+  #eventLoop (lag) {
     const present = eventLoopUtilization()
     const { utilization } = eventLoopUtilization(present, this.#before)
     this.#before = present
     const delay = this.#delay
-    // What it counts is the time between two turns of its timer.
-    const ms = ns => delay.count === 0 ? 0 : Math.max(0, ns / NS_PER_MS - DELAY_MS)
+    // What it counts is the time between two turns of its timer, but the first, which can be the one that was blocked.
+    const ms = ns => delay.count === 0 ? lag : Math.max(0, ns / NS_PER_MS - DELAY_MS)
     const read = {
-      min: ms(delay.min),
+      min: Math.min(lag, ms(delay.min)),
       mean: ms(delay.mean),
-      max: ms(delay.max),
+      max: Math.max(lag, ms(delay.max)),
       p50: ms(delay.percentile(50)),
       p99: ms(delay.percentile(99))
     }
@@ -98,24 +98,24 @@ class Sampler {
   }
 
   /** What the thread has seen while the loop was blocked; nothing if it was not. */
-  #missed () {
+  #missed (lag) {
     const seen = this.#sampling?.drain() ?? []
-    const blocked = now() - this.#taken > 1.5 * this.#interval
     const newest = wall() - this.#interval / 2
-    this.#taken = now()
-    return blocked ? seen.filter(({ time }) => time < newest) : []
+    return lag > this.#interval / 2 ? seen.filter(({ time }) => time < newest) : []
   }
 
   /** What there was since the last time, oldest first; the last is of now. */
   take () {
     if (this.#delay === undefined) return []
-    return [...this.#missed().map(late), {
+    const lag = Math.max(0, now() - this.#taken - this.#interval)
+    this.#taken = now()
+    return [...this.#missed(lag).map(late), {
       time: wall(),
       process: readSample(),
       heap: readHeap(),
       spaces: readSpaces(),
       memoryUsage: { ...memoryUsage() },
-      eventLoop: this.#eventLoop(),
+      eventLoop: this.#eventLoop(lag),
       late: false
     }]
   }
