@@ -36,10 +36,10 @@ const readSites = async (rounds, report) => {
   const sampler = new HeapSampler(intervalFor(report), "leaks.compare() with option 'sites'")
   try {
     sampler.slowDown()
-    const before = sampler.read() ?? new Map()
+    const before = sampler.read()?.sites ?? new Map()
     await rounds.runApart(report.calls)
     await rounds.settle()
-    const after = sampler.read() ?? new Map()
+    const after = sampler.read()?.sites ?? new Map()
     return grownSites(before, after).map(({ site, share }) => ({
       function: site.name || '(anonymous)',
       place: site.users ? places.resolve(site.key) : site.key,

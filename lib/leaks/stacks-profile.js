@@ -53,9 +53,9 @@ const isOwn = file => OWN.some(own => file.startsWith(own))
 /** A frame of the program or of a package: not of Node, V8 or heapwise. */
 const isUsers = file => file !== '' && !file.startsWith('node:') && !isOwn(file)
 
-const frameOf = ({ functionName, url, lineNumber, columnNumber, scriptId }) => {
+const frameOf = ({ functionName: name, url, lineNumber, columnNumber }) => {
   const file = toPath(url)
-  return { name: functionName, file, scriptId, line: lineNumber + 1, column: columnNumber + 1, users: isUsers(file) }
+  return { name, file, line: lineNumber + 1, column: columnNumber + 1, users: isUsers(file) }
 }
 
 /** Whose doing it is: the innermost frame of the program itself, else of a package that it uses. */
@@ -72,8 +72,18 @@ const siteOf = frames => {
   // What heapwise makes to look at all this is nobody's leak.
   if (index < 0 || (at < 0 && frames.some(({ file }) => isOwn(file)))) return undefined
   const { name, file, line, column, users } = frames[index]
-  const stack = frames.slice(index, index + 1 + ABOVE).filter(({ file: of }) => of !== '')
-  return { key: `${file}:${line}:${column}`, name, file, line, column, users, stack, bytes: 0, samples: 0 }
+  const stack = frames.slice(index, index + 1 + ABOVE).filter(frame => frame.file !== '')
+    .map(frame => ({ ...frame, key: keyOf(frame) }))
+  return { key: keyOf(frames[index]), name, file, line, column, users, stack, bytes: 0, samples: 0 }
+}
+
+const keyOf = ({ file, line, column }) => `${file}:${line}:${column}`
+
+/** Adds to every function of a stack, once, what the innermost has made. */
+const addAround = (around, frames, samples) => {
+  for (const key of new Set(frames.filter(({ users }) => users).map(keyOf))) {
+    around.set(key, (around.get(key) ?? 0) + samples)
+  }
 }
 
 const countSamples = ({ samples = [] }) => {
@@ -85,9 +95,13 @@ const countSamples = ({ samples = [] }) => {
 /**
  * Live bytes by the place that made them.
  *
- * @returns {Map<string, any>} sites by key; `samples` is how many objects were seen, which tells how sure `bytes` is
+ * `sites`, by key: `samples` is how many objects were seen, which tells how sure `bytes` is. `around`, by key: samples
+ * of all that was made by a function of the program or by what it has called.
+ *
+ * @returns {{ sites: Map<string, any>, around: Map<string, number> }}
  */
-const sitesOf = profile => {
+const readProfile = profile => {
+  const around = new Map()
   const counts = countSamples(profile)
   const sites = new Map()
   /** @type {{ node: any, frames: any[] }[]} */
@@ -95,6 +109,7 @@ const sitesOf = profile => {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { node, frames } = next
     const samples = counts.get(node.id) ?? 0
+    if (samples > 0) addAround(around, frames, samples)
     const found = node.selfSize > 0 || samples > 0 ? siteOf(frames) : undefined
     if (found !== undefined) {
       const site = sites.get(found.key) ?? found
@@ -105,7 +120,7 @@ const sitesOf = profile => {
     }
     for (const child of node.children) open.push({ node: child, frames: [frameOf(child.callFrame), ...frames] })
   }
-  return sites
+  return { sites, around }
 }
 
 const NOT_STARTED = /was not started/
@@ -165,7 +180,7 @@ class HeapSampler {
    */
   read () {
     const profile = this.#profile()
-    if (profile !== undefined) return sitesOf(profile)
+    if (profile !== undefined) return readProfile(profile)
     this.#owns = false
     this.#start(this.interval)
     return undefined
@@ -186,4 +201,4 @@ class HeapSampler {
   }
 }
 
-module.exports = { HeapSampler, sitesOf }
+module.exports = { HeapSampler, readProfile }
