@@ -1,7 +1,8 @@
 'use strict'
 
 // Buffers that pile up in a collection, above all small ones that are views of much larger memory: 16 bytes that keep a
-// chunk of 64 KB alive. Found by heap snapshots; how long the views are is then asked of them.
+// chunk of 64 KB alive. Those are told even if there are no more of them. Found by heap snapshots; how long the views
+// are is then asked of them.
 
 const { checkNames } = require('../cache/options')
 const { invalidNumber } = require('../errors')
@@ -40,7 +41,14 @@ const check = options => {
   }
 }
 
+// What is no growth must be the clearer: by how much more than 'ratio'.
+const CLEARLY = 4
+// Memory that has changed by less than this share is not asked for again.
+const SAME = 0.25
+
 class Buffers {
+  // What was asked of collections that do not grow, by id.
+  #asked = new Map()
   #options
   #places
   #looks
@@ -58,10 +66,51 @@ class Buffers {
     const look = await this.#looks.next(this)
     if (look === undefined) return []
     const start = performance.now()
-    const found = look.growers.filter(grower => grower.memoryGrows && this.#isEnough(grower.viewBytes))
-      .slice(0, MOST_ASKED).map(grower => this.#finding(grower, look.times)).filter(Boolean)
+    const isGrowth = grower => grower.memoryGrows && this.#isEnough(grower.viewBytes)
+    const grown = look.growers.filter(isGrowth).slice(0, MOST_ASKED)
+    const large = look.growers.filter(grower => !isGrowth(grower) && this.#isLarge(grower))
+      .sort((a, b) => b.viewBytes.to - a.viewBytes.to).slice(0, MOST_ASKED)
+    const found = [
+      ...grown.map(grower => this.#growth(grower, look.times)),
+      ...large.map(grower => this.#pinned(grower))
+    ].filter(Boolean)
+    this.#forget(large)
     this.costMs += performance.now() - start
     return found
+  }
+
+  #isLarge ({ large, viewBytes, largeLooks }) {
+    return large && viewBytes.to >= this.#options.minimum && largeLooks >= this.#options.looks
+  }
+
+  /** Keeps what was asked of those that are still there. */
+  #forget (large) {
+    this.#asked = new Map(large.map(({ id }) => [id, this.#asked.get(id)]))
+  }
+
+  /** Views of much larger memory that stay, though there are no more of them. */
+  #pinned (grower) {
+    const { id, viewBytes: { to }, largeLooks } = grower
+    let asked = this.#asked.get(id)
+    if (asked === undefined || Math.abs(asked.to - to) > SAME * asked.to) {
+      asked = { to, live: this.#looks.live.with(id, measureViews) }
+      this.#asked.set(id, asked)
+    }
+    const { live } = asked
+    const isPinned = live !== undefined && live.memory >= this.#options.minimum &&
+      live.memory >= live.bytes * this.#options.ratio * CLEARLY
+    const who = isPinned ? identify(grower, this.#places) : undefined
+    if (who === undefined) return undefined
+    const { name, place, subject } = who
+    return {
+      kind: 'buffer',
+      message: `${subject} holds ${this.#sum(grower, live)}; so it was in ${largeLooks} looks`,
+      name,
+      ...place !== undefined && { place },
+      growth: { from: to, to, looks: largeLooks, perHour: 0, bytes: 0 },
+      confidence: 'likely',
+      source: 'heap snapshot'
+    }
   }
 
   #isEnough ({ from, to, rises }) {
@@ -69,14 +118,14 @@ class Buffers {
     return to - from >= minimum && to - from >= share * from && rises >= looks - 1
   }
 
-  #finding (grower, times) {
+  #growth (grower, times) {
     const who = identify(grower, this.#places)
     if (who === undefined) return undefined
     const { name, place, subject } = who
     const { from, to, looks } = grower.viewBytes
     return {
       kind: 'buffer',
-      message: `${subject} holds ${this.#sum(grower)}; that memory grew from ${bytesText(from)} to ${bytesText(to)} in ` +
+      message: `${subject} holds ${this.#sum(grower, this.#looks.live.with(grower.id, measureViews))}; that memory grew from ${bytesText(from)} to ${bytesText(to)} in ` +
         `${looks} looks`,
       name,
       ...place !== undefined && { place },
@@ -87,8 +136,7 @@ class Buffers {
   }
 
   /** '12,000 Buffers of 16 bytes each, which keep 98 MB alive' */
-  #sum ({ id, views, viewBytes }) {
-    const live = this.#looks.live.with(id, measureViews)
+  #sum ({ views, viewBytes }, live) {
     if (live === undefined || live.views === 0) {
       return `${count(views, 'Buffer')}, which ${views === 1 ? 'keeps' : 'keep'} ${bytesText(viewBytes.to)} alive`
     }

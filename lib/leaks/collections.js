@@ -40,7 +40,8 @@ const perHour = ({ from, to, looks }, times) => {
 const bytesOf = ({ entries, retained }) =>
   entries.to > 0 ? Math.round(retained * (entries.to - entries.from) / entries.to) : 0
 
-const sortText = ({ sort, class: name }) => {
+const sortText = ({ sort, class: name, holder: { within } }) => {
+  if (within !== '') return within
   if (sort === 'object') return name === 'Object' ? 'object' : `object of class ${name}`
   return name === sort ? sort : `${name} (a ${sort})`
 }
@@ -58,6 +59,16 @@ const identify = (grower, places) => {
   const place = raw === undefined ? undefined : places.resolve(raw)
   const name = nameOf(grower.holder) ?? (place === undefined ? undefined : '(variable)')
   return name === undefined ? undefined : { name, place, subject: subjectOf(grower, name, place) }
+}
+
+/** A cache has a Map, an array of keys and one of values: the largest stands for all. */
+const unique = findings => {
+  const kept = new Map()
+  for (const finding of findings) {
+    const key = `${finding.name}\n${finding.place}`
+    if (!(kept.get(key)?.growth.bytes >= finding.growth.bytes)) kept.set(key, finding)
+  }
+  return [...kept.values()]
 }
 
 class Collections {
@@ -78,8 +89,9 @@ class Collections {
     const look = await this.#looks.next(this)
     if (look === undefined) return []
     this.costMs += look.pauseMs
-    return look.growers.filter(grower => grower.grows && this.#isEnough(grower.entries))
+    const found = look.growers.filter(grower => grower.grows && this.#isEnough(grower.entries))
       .map(grower => this.#finding(grower, look.times)).filter(Boolean)
+    return unique(found)
   }
 
   #isEnough ({ from, to, rises }) {

@@ -213,3 +213,18 @@ fn memory_of_views_that_grows_is_told() {
     assert_eq!(grown[2].len(), 1);
     assert!(grown[2][0].memory && !grown[2][0].entries);
 }
+
+#[test]
+fn memory_of_views_that_stays_is_told() {
+    let mut history = History::default();
+    let collection = Collection { node: 0, sort: Sort::Array, entries: 40, estimated: false, bytes: 0 };
+    let mut large = |bytes: u64| {
+        let views = Views { views: 40, memories: 4, bytes };
+        history.look(vec![(9, collection, views)], &Thresholds::default()).iter().any(|grower| grower.large)
+    };
+    let megabyte = 1 << 20;
+    assert_eq!(
+        [5, 9, 3, 4, 0, 2, 2, 2].map(|n| large(n * megabyte)),
+        [false, false, true, true, false, false, false, true]
+    );
+}

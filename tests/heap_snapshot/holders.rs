@@ -179,5 +179,55 @@ fn nobody_is_named_when_nobody_has_a_name() {
     let mut it = module("/app/server.js");
     let list = it.made.node("object", "Array", 32);
     it.made.edge(0, "element", 1, list);
-    assert_eq!(holder(&it.made.graph(), list), Holder { end: End::Unknown, steps: vec![] });
+    assert_eq!(holder(&it.made.graph(), list), Holder { end: End::Unknown, steps: vec![], within: None });
+}
+
+#[test]
+fn the_inside_of_a_cache_of_heapwise_is_the_cache() {
+    let mut it = module("/app/server.js");
+    let constructor = it.made.node("closure", "LRUCache", 64);
+    let shared = it.made.node("code", "LRUCache", 56);
+    let source = it.made.node("code", "/app/node_modules/heapwise/lib/lru-cache.js", 144);
+    let [outer, inner] = ["BoundedMap", "LRUCache"].map(|class| it.made.node("object", class, 32));
+    let values = it.made.node("object", "Array", 32);
+    it.made.edge(constructor, "internal", "shared", shared);
+    it.made.edge(shared, "internal", "script", source);
+    it.made.edge(it.context, "context", "list", outer);
+    it.made.edge(outer, "property", "#cache", inner);
+    it.made.edge(inner, "property", "vals", values);
+    it.made.locations.extend([(constructor, 6, 1, 1), (outer, 6, 9, 9), (inner, 6, 1, 1)]);
+    let found = holder(&it.made.graph(), values);
+    assert!(matches!(&found.end, End::Variable(name, _) if name == "list"), "{found:?}");
+    assert_eq!((found.steps, found.within.as_deref()), (vec![], Some("BoundedMap")));
+}
+
+#[test]
+fn a_class_that_only_its_instances_know() {
+    let mut it = module("/app/server.js");
+    let class = it.made.node("closure", "Store", 64);
+    let prototype = it.made.node("object", "Object", 24);
+    let store = it.made.node("object", "Store", 24);
+    let list = it.made.node("object", "Array", 32);
+    it.made.edge(it.context, "context", "list", store);
+    it.made.edge(store, "property", "__proto__", prototype);
+    it.made.edge(prototype, "property", "constructor", class);
+    it.made.edge(class, "internal", "shared", it.shared);
+    it.made.edge(class, "property", "all", list);
+    it.made.locations.push((class, 5, 20, 0));
+    let found = holder(&it.made.graph(), list);
+    let End::Function(name, place) = found.end else { panic!("{found:?}") };
+    assert_eq!((name.as_str(), place.line), ("Store", 21));
+    assert_eq!(found.steps.len(), 1);
+}
+
+#[test]
+fn a_variable_that_is_assigned_again() {
+    let mut it = module("/app/server.js");
+    let cell = it.made.node("hidden", "system / ContextCell", 40);
+    let list = it.made.node("object", "Array", 32);
+    it.made.edge(it.context, "context", "list", cell);
+    it.made.edge(cell, "internal", "tagged_value", list);
+    let found = holder(&it.made.graph(), list);
+    assert!(matches!(&found.end, End::Variable(name, _) if name == "list"), "{found:?}");
+    assert_eq!(found.steps, []);
 }

@@ -81,8 +81,8 @@ pub struct Track {
     pub entries: Course,
     /// The bytes of the memory of its views.
     pub view_bytes: Course,
-    /// The views when the course began.
-    pub views: Views,
+    /// In how many of the last looks, without a gap, the memory of its views was large.
+    pub large: u32,
     look: u32,
 }
 
@@ -99,6 +99,8 @@ pub struct Grower {
     pub entries: bool,
     /// The memory of its views grows.
     pub memory: bool,
+    /// The memory of its views has been large for as many looks as a growth needs.
+    pub large: bool,
 }
 
 /// Collections of a process by their ids.
@@ -127,7 +129,8 @@ impl History {
         self.marks = marks;
     }
 
-    /// Notes the collections of one look: `(id, collection, views)`. Answers with those that only grew.
+    /// Notes the collections of one look: `(id, collection, views)`. Answers with those that only grew, and with those that
+    /// keep hold of much memory.
     pub fn look(&mut self, mut seen: Vec<(u32, Collection, Views)>, thresholds: &Thresholds) -> Vec<Grower> {
         self.looks += 1;
         if seen.len() > MOST_TRACKS {
@@ -141,28 +144,27 @@ impl History {
             let track = self.tracks.entry(id).or_insert_with(|| Track {
                 entries: Course::new(entries),
                 view_bytes: Course::new(views.bytes),
-                views,
+                large: 0,
                 look: 0,
             });
             if track.look != 0 {
                 track.entries.see(entries);
                 track.view_bytes.see(views.bytes);
-                if track.view_bytes.looks == 1 {
-                    track.views = views;
-                }
             }
-            track.look = look;
             let t = thresholds;
+            track.large = if views.bytes >= t.view_bytes.max(1) { track.large + 1 } else { 0 };
+            track.look = look;
             let growth = track.entries.is_growth(t.rises, u64::from(t.entries), t.share, collection.estimated);
             let memory = track.view_bytes.is_growth(t.rises, t.view_bytes.max(1), t.share, false);
-            if growth || memory {
-                growers.push(Grower { collection, views, track: *track, entries: growth, memory });
+            let large = track.large > t.rises;
+            if growth || memory || large {
+                growers.push(Grower { collection, views, track: *track, entries: growth, memory, large });
             }
         }
         // Who is not seen has gone, or is small again.
         self.tracks.retain(|_, track| track.look == look);
         self.tracks.shrink_to(self.tracks.len() * 2);
-        growers.sort_by_key(|grower| std::cmp::Reverse(grower.track.entries.gain()));
+        growers.sort_by_key(|grower| std::cmp::Reverse((grower.track.entries.gain(), grower.views.bytes)));
         growers
     }
 }

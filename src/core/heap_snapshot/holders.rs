@@ -19,6 +19,8 @@ pub struct Step {
     pub name: String,
     /// The class of the holder.
     pub class: String,
+    /// Whether that is a class of heapwise's own.
+    pub own: bool,
 }
 
 /// How a holder leads to what it holds.
@@ -89,6 +91,8 @@ pub struct Holder {
     pub end: End,
     /// From there to the node.
     pub steps: Vec<Step>,
+    /// The class of heapwise's that the node is a part of, such as a cache: the steps end there.
+    pub within: Option<String>,
 }
 
 /// Finds holders.
@@ -105,6 +109,8 @@ pub struct Holders<'g> {
     by_name: HashMap<(u32, u32), u32>,
     globals: Vec<u32>,
     foreign: Vec<Vec<u8>>,
+    /// The numbers of heapwise's own scripts.
+    own: Vec<u32>,
 }
 
 /// Costs of edges are below this.
@@ -134,6 +140,7 @@ impl<'g> Holders<'g> {
             functions: HashMap::new(),
             by_name: HashMap::new(),
             globals: globals.collect(),
+            own: Vec::new(),
             foreign: foreign.iter().map(|start| start.as_bytes().to_vec()).collect(),
         };
         holders.find_functions();
@@ -152,6 +159,12 @@ impl<'g> Holders<'g> {
             self.by_name.entry((script, graph.name_index(node))).or_insert(node);
             if let Some(context) = graph.internal(node, self.names.context) {
                 seen.push((context, node));
+            }
+            if let Some(location) = graph.location(node)
+                && self.is_own(graph.name(script))
+                && !self.own.contains(&location.script)
+            {
+                self.own.push(location.script);
             }
         }
         // The first function in a scope says best where the scope is.
@@ -179,6 +192,11 @@ impl<'g> Holders<'g> {
         script.or_else(|| self.graph.internal(shared, self.names.script_or_debug_info))
     }
 
+    fn is_own(&self, script: &[u8]) -> bool {
+        let plain = script.strip_prefix(b"file://").unwrap_or(script);
+        self.foreign.iter().any(|start| !start.is_empty() && plain.starts_with(start))
+    }
+
     fn is_foreign(&self, script: &[u8]) -> bool {
         const RUNNERS: [&str; 6] = [
             "/node_modules/jest",
@@ -188,12 +206,11 @@ impl<'g> Holders<'g> {
             "/node_modules/vitest/",
             "/node_modules/@vitest/",
         ];
-        let plain = script.strip_prefix(b"file://").unwrap_or(script);
         let text = String::from_utf8_lossy(script);
         let text = text.replace('\\', "/");
         script.is_empty()
             || script.starts_with(b"node:")
-            || self.foreign.iter().any(|start| !start.is_empty() && plain.starts_with(start))
+            || self.is_own(script)
             || RUNNERS.iter().any(|runner| text.contains(runner))
     }
 
@@ -273,7 +290,10 @@ impl<'g> Holders<'g> {
             }
         }
         steps.reverse();
-        Holder { end, steps }
+        let outside = steps.iter().rposition(|step| !step.own).map_or(0, |last| last + 1);
+        let within = steps.get(outside).map(|step| step.class.clone());
+        steps.truncate(outside);
+        Holder { end, steps, within }
     }
 
     /// A function with a name, a property of which was the last step: no other holder says more.
@@ -349,7 +369,8 @@ impl<'g> Holders<'g> {
             _ if graph.name_index(from) == self.names.context_cell => return None,
             _ => (Via::Inner, String::new()),
         };
-        Some(Step { via, name, class: self.class(from) })
+        let own = graph.location(from).is_some_and(|location| self.own.contains(&location.script));
+        Some(Step { via, name, class: self.class(from), own })
     }
 
     fn class(&self, node: u32) -> String {

@@ -178,11 +178,11 @@ fn write_grower(out: &mut Writer, graph: &Graph, grower: &Grower, holder: &Holde
     out.key("sort").text(collection.sort.name());
     out.key("class").text(&graph.strings().text(graph.name_index(collection.node)));
     out.key("grows").flag(grower.entries).key("memoryGrows").flag(grower.memory);
+    out.key("large").flag(grower.large).key("largeLooks").number(f64::from(track.large));
     out.key("estimated").flag(collection.estimated);
     write_course(out, "entries", &track.entries);
     write_course(out, "viewBytes", &track.view_bytes);
     out.key("views").number(f64::from(views.views)).key("memories").number(f64::from(views.memories));
-    out.key("viewsBefore").number(f64::from(track.views.views));
     out.key("bytes").number(collection.bytes as f64).key("retained").number(retained as f64);
     write_holder(out, holder);
     out.close('}');
@@ -199,6 +199,7 @@ fn write_holder(out: &mut Writer, holder: &Holder) {
         End::Foreign(script) => _ = out.text("foreign").key("script").text(script),
         End::Unknown => _ = out.text("unknown"),
     }
+    out.key("within").text(holder.within.as_deref().unwrap_or_default());
     out.key("steps").open('[');
     for step in &holder.steps {
         out.open('{').key("via").text(step.via.name()).key("name").text(&step.name);
