@@ -149,6 +149,22 @@ describe('new names', () => {
     }])
   })
 
+  test('one that grows as well is told as such', async () => {
+    const told = []
+    const watch = leaks.watch({ interval: 0, globals: true, onLeak: ({ message }) => told.push(message) })
+    watches.push(watch)
+    for (let look = 0; look < 6; look += 1) {
+      if (look === 1) put('leaky', [])
+      if (look > 0) times(50, () => globalThis.leaky.push(1))
+      await watch.look()
+    }
+    expect(told).toEqual([
+      "the global 'leaky', an array of 100 entries, was not there when the watch began",
+      "the global 'leaky', an array, only grows: it grew from 50 to 200 entries in 4 looks"
+    ])
+    expect(watch.report().findings).toMatchObject([{ name: 'leaky', growth: { to: 250 } }])
+  })
+
   test('those that come and go, getters and symbols are none', async () => {
     let read = 0
     added.push('lazy')

@@ -22,12 +22,13 @@ const randomOf = seed => () => {
 }
 
 const poisson = (random, mean) => {
-  if (mean > 50) {
+  if (mean > 15) {
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
     return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal))
   }
+  const least = Math.exp(-mean)
   let n = 0
-  for (let p = random(); p > Math.exp(-mean); p *= random()) n += 1
+  for (let p = random(); p > least; p *= random()) n += 1
   return n
 }
 

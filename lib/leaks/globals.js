@@ -90,12 +90,11 @@ class Collection {
   look (value, time, now, most) {
     if (this.#rest > 0) {
       this.#rest -= 1
-      return false
+      return
     }
     const start = now()
     this.series.add(time, sizeOf(value))
     this.#rest = Math.floor((now() - start) / most)
-    return true
   }
 }
 
@@ -125,8 +124,8 @@ class Globals {
     for (const [key, value] of valuesOf(globalThis)) {
       const name = nameOf(key)
       if (this.#ignored.has(name) || value === globalThis) continue
-      this.#lookWithin(name, value, time, seen, found)
-      if (typeof key === 'string' && !this.#atStart.has(key)) this.#lookAtFresh(name, value, found)
+      const grows = this.#lookWithin(name, value, time, seen, found)
+      if (typeof key === 'string' && !this.#atStart.has(key) && !grows) this.#lookAtFresh(name, value, found)
     }
     for (const name of this.#collections.keys()) if (!seen.has(name)) this.#collections.delete(name)
     this.costMs += this.#now() - start
@@ -146,28 +145,29 @@ class Globals {
     })
   }
 
-  /** The value of a global, and what is one step within it. */
+  /** The value of a global, and what is one step within it. Whether the global itself grows. */
   #lookWithin (name, value, time, seen, found) {
-    if (!isObject(value)) return
-    this.#lookAt(name, value, time, seen, found)
-    if (isList(value) || this.#collections.get(name)?.series.last.value > MOST_WITHIN) return
+    if (!isObject(value)) return false
+    const grows = this.#lookAt(name, value, time, seen, found)
+    if (isList(value) || this.#collections.get(name)?.series.last.value > MOST_WITHIN) return grows
     let left = MOST_WITHIN
     for (const [key, inner] of valuesOf(value)) {
       const full = `${name}.${nameOf(key)}`
       if (!this.#ignored.has(full) && inner !== globalThis) this.#lookAt(full, inner, time, seen, found)
       left -= 1
-      if (left === 0) return
+      if (left === 0) break
     }
+    return grows
   }
 
   #lookAt (name, value, time, seen, found) {
-    if (!isCollection(value) || seen.size >= MOST_COLLECTIONS) return
+    if (!isCollection(value) || seen.size >= MOST_COLLECTIONS) return false
     seen.add(name)
     let collection = this.#collections.get(name)
     if (collection === undefined) this.#collections.set(name, collection = new Collection())
-    if (!collection.look(value, time, this.#now, this.#most)) return
+    collection.look(value, time, this.#now, this.#most)
     const growth = collection.series.growth(this.#options)
-    if (growth === undefined) return
+    if (growth === undefined) return false
     found.push({
       kind: 'global',
       message: `the global '${name}', ${kindOf(value)}, only grows: it ${growthText(growth, 'entries')}`,
@@ -176,6 +176,7 @@ class Globals {
       confidence: confidenceOf(growth, 1),
       source: 'counts'
     })
+    return true
   }
 
   stop () {

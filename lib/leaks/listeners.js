@@ -26,7 +26,7 @@ const check = options => readPart(NAME, options, DEFAULTS, LEAST)
 
 // From so many listeners of one event on, an emitter is noted. Node warns from 11 on.
 const CROWD = 8
-const BUDGET = 256
+const BUDGET = 128
 const MOST_RECORDS = 4096
 const MOST_SAMPLES = 256
 // Larger lists are counted, not compared.

@@ -27,10 +27,12 @@ const LEAST = { intervals: 1, timeouts: 1, looks: 3 }
 /** @param {Record<string, unknown>} options */
 const check = options => readPart(NAME, options, DEFAULTS, LEAST)
 
-// Calls that are looked at between two looks before fewer are.
-const BUDGET = 256
-// References kept for one place; when there are more, every other one goes, and the rest count double.
-const MOST_SAMPLES = 1024
+// Calls that are looked at between two looks before fewer are, and references kept for one place: when there are more,
+// every other one goes, and the rest count double. Intervals are few in a sound program.
+const MOST = {
+  setInterval: { calls: 4096, samples: 4096 },
+  setTimeout: { calls: 128, samples: 1024 }
+}
 const MOST_SITES = 4096
 // A place without timers is forgotten after so many looks.
 const IDLE = 8
@@ -57,12 +59,12 @@ class Site {
     this.since = time
   }
 
-  add (timer, weight, look) {
+  add (timer, weight, look, most) {
     this.skip += 1
     if (this.skip < this.thin) return
     this.skip = 0
     this.samples.push({ ref: new WeakRef(timer), weight: weight * this.thin, look })
-    if (this.samples.length < MOST_SAMPLES) return
+    if (this.samples.length < most) return
     this.samples = this.samples.filter((_, index) => index % 2 === 0)
     for (const sample of this.samples) sample.weight *= 2
     this.thin *= 2
@@ -93,13 +95,14 @@ class Site {
 /** One of the two functions, as one watch sees it. */
 class Tracker {
   #sites = new Map()
-  #sampler = new Sampler(BUDGET)
+  #sampler
   #looks = 0
   #now
   ms = 0
 
   constructor (name, now) {
     this.name = name
+    this.#sampler = new Sampler(MOST[name].calls)
     this.#now = now
   }
 
@@ -116,7 +119,7 @@ class Tracker {
       site = new Site(start)
       this.#sites.set(place, site)
     }
-    site?.add(timer, weight, this.#looks)
+    site?.add(timer, weight, this.#looks, MOST[this.name].samples)
     this.ms += this.#now() - start
   }
 
