@@ -571,6 +571,8 @@ export declare namespace GcMonitor {
     lastEnd: number | null
     /** Full collections. */
     fullCollections: number
+    /** Time that the thread has been on a CPU, ms. null where the system does not say (other than Linux), or with `perf_hooks`. */
+    cpuMs: number | null
   }
 
   /** All threads that record. */

@@ -8,7 +8,7 @@ const { isMainThread, threadId } = require('node:worker_threads')
 const { fromNative, toEpoch } = require('./clock')
 const { reasonAgainst } = require('./support')
 
-const ROW = 12
+const ROW = 13
 const NS_PER_MS = 1e6
 
 /** Has this thread record while somebody wants it. Does nothing where V8's callbacks cannot be had. */
@@ -38,7 +38,8 @@ const rowOf = row => ({
   limit: row[8],
   since: timeOf(row[9]),
   lastEnd: timeOf(row[10]),
-  fullCollections: row[11]
+  fullCollections: row[11],
+  cpuMs: Number.isNaN(row[12]) ? null : row[12] / NS_PER_MS
 })
 
 /** All threads that record, and the sum of those that have ended. */
@@ -86,7 +87,8 @@ const ownThread = tally => ({
     ...ownHeap(),
     since: toEpoch(tally.since),
     lastEnd: tally.lastEnd === null ? null : toEpoch(tally.lastEnd),
-    fullCollections: tally.byKind['mark-sweep-compact'].count
+    fullCollections: tally.byKind['mark-sweep-compact'].count,
+    cpuMs: null
   }],
   ended: { threads: 0, collections: 0, gcMs: 0, maxMs: 0, fullCollections: 0 }
 })

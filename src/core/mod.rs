@@ -6,4 +6,5 @@ pub mod heap_snapshot;
 pub mod offheap;
 pub mod pool;
 pub mod process;
+pub mod ring;
 pub mod sync;

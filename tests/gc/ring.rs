@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use heapwise::core::gc::ring::Ring;
+use heapwise::core::ring::Ring;
 use proptest::prelude::*;
 
 fn row(number: u64) -> [f64; 5] {

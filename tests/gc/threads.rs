@@ -24,7 +24,7 @@ fn sums_of_those_that_ended_are_kept() {
                     tally.add(&collection(1, round));
                     tally.add(&collection(4, 1000 + round));
                     let (alive, _) = threads.list();
-                    assert!(alive.iter().any(|(other, each)| *other == id && each.collections() == 2));
+                    assert!(alive.iter().any(|each| each.id == id && each.tally.collections() == 2));
                     threads.remove(&tally);
                     threads.remove(&tally);
                 }

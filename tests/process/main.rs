@@ -1,11 +1,10 @@
-//! What is read of the process, its container and its machine; the ring of samples; the thread that takes them.
+//! What is read of the process, its container and its machine; the thread that takes them.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 #[path = "../common/cases.rs"]
 mod cases;
 mod clocks;
-mod ring;
 mod sampler;
 #[cfg(unix)]
 mod system;

@@ -21,7 +21,7 @@ type Outcome = std::result::Result<Reply, Fault>;
 /// Rows of events that a recorder keeps at most.
 const MOST_ROWS: u32 = 1 << 20;
 /// Numbers in a row of `gcThreads`.
-const THREAD: usize = 12;
+const THREAD: usize = 13;
 /// Numbers for each kind in `gcTally`, and behind them.
 const KIND: usize = 8;
 const SUMS: usize = 10;
@@ -272,14 +272,17 @@ fn heap(call: &Call) -> Outcome {
 fn threads(call: &Call) -> Outcome {
     let (alive, ended) = Threads::shared().list();
     let mut rows = call.f64s(0)?.chunks_exact(THREAD);
-    for (id, tally) in &alive {
+    for thread in &alive {
+        let tally = &thread.tally;
         let sums = [tally.used.get(), tally.total.get(), tally.external.get(), tally.limit.get(), tally.since.get()];
-        let head = [f64::from(*id), 1.0, tally.collections() as f64, tally.busy.get() as f64, tally.longest() as f64];
-        let tail = [tally.last_end.get() as f64, tally.full() as f64];
+        let head =
+            [f64::from(thread.id), 1.0, tally.collections() as f64, tally.busy.get() as f64, tally.longest() as f64];
+        let cpu = thread.clock.nanoseconds().map_or(f64::NAN, |ns| ns as f64);
+        let tail = [tally.last_end.get() as f64, tally.full() as f64, cpu];
         put(rows.next().unwrap_or_default(), head.into_iter().chain(sums.map(|value| value as f64)).chain(tail));
     }
     let sums = [ended.threads, ended.collections, ended.busy, ended.longest].map(|value| value as f64);
-    let row = [-1.0].into_iter().chain(sums).chain([0.0; 6]).chain([ended.full as f64]);
+    let row = [-1.0].into_iter().chain(sums).chain([0.0; 6]).chain([ended.full as f64, f64::NAN]);
     put(rows.next().unwrap_or_default(), row);
     Ok(Reply::U32(alive.len() as u32 + 1))
 }

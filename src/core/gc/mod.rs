@@ -2,7 +2,6 @@
 
 pub mod histogram;
 pub mod recorder;
-pub mod ring;
 pub mod tally;
 pub mod threads;
 pub mod trend;

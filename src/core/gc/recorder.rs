@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::ring::Ring;
 use super::tally::{FULL, MINOR, Tally};
+use crate::core::ring::Ring;
 
 /// What the heap is at one moment, in bytes. All 0 where V8 cannot be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use once_cell::sync::Lazy;
 
 use super::tally::Tally;
+use crate::core::process::threads::ThreadClock;
 use crate::core::sync::lock;
 
 /// What a thread that has ended adds to the sums over such threads.
@@ -22,9 +23,20 @@ pub struct Ended {
     pub longest: u64,
 }
 
+/// A thread that records.
+#[derive(Debug)]
+pub struct Thread {
+    /// Its number in Node.
+    pub id: u32,
+    /// Its collections.
+    pub tally: Arc<Tally>,
+    /// Its time on a CPU.
+    pub clock: ThreadClock,
+}
+
 #[derive(Debug, Default)]
 struct List {
-    alive: Vec<(u32, Arc<Tally>)>,
+    alive: Vec<Arc<Thread>>,
     ended: Ended,
 }
 
@@ -39,16 +51,17 @@ impl Threads {
         &SHARED
     }
 
-    /// A thread begins to record.
+    /// The thread that calls begins to record.
     pub fn add(&self, id: u32, tally: Arc<Tally>) {
-        lock(&self.0).alive.push((id, tally));
+        let thread = Thread { id, tally, clock: ThreadClock::of_this_thread() };
+        lock(&self.0).alive.push(Arc::new(thread));
     }
 
     /// The thread that `tally` is of has ended, or records no more.
     pub fn remove(&self, tally: &Arc<Tally>) {
         let mut list = lock(&self.0);
         let List { alive, ended } = &mut *list;
-        if let Some(place) = alive.iter().position(|(_, other)| Arc::ptr_eq(other, tally)) {
+        if let Some(place) = alive.iter().position(|other| Arc::ptr_eq(&other.tally, tally)) {
             alive.swap_remove(place);
             ended.threads += 1;
             ended.collections += tally.collections();
@@ -59,7 +72,7 @@ impl Threads {
     }
 
     /// All that record, and the sums over those that do not any more.
-    pub fn list(&self) -> (Vec<(u32, Arc<Tally>)>, Ended) {
+    pub fn list(&self) -> (Vec<Arc<Thread>>, Ended) {
         let list = lock(&self.0);
         (list.alive.clone(), list.ended)
     }

@@ -18,7 +18,6 @@ pub mod cgroup;
 pub mod files;
 pub mod os;
 pub mod reader;
-pub mod ring;
 pub mod sampler;
 pub mod text;
 pub mod threads;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use once_cell::sync::Lazy;
 
 use super::reader::Reader;
-use super::ring::{Ring, Writer};
-use super::{Column, Sample, os};
+use super::{Column, Sample, WIDTH, os};
+use crate::core::ring::Ring;
 
 /// How many samples are kept for those who are late: at one a second those of the last 34 minutes.
 pub const CAPACITY: usize = 2048;
@@ -32,7 +32,7 @@ struct User {
 /// What users share with the thread while it runs.
 #[derive(Debug, Clone)]
 struct Run {
-    ring: Arc<Ring>,
+    ring: Arc<Ring<WIDTH>>,
     /// When the thread was started. Samples are taken at multiples of the interval from there.
     origin: u64,
 }
@@ -128,23 +128,19 @@ impl Sampler {
 
     /// The thread waits for the lock that the caller holds.
     fn start(self: &Arc<Self>) -> io::Result<Run> {
-        let writer = Writer::new(CAPACITY);
-        let run = Run { ring: writer.ring(), origin: os::monotonic_nanoseconds() };
-        let (sampler, origin) = (Arc::clone(self), run.origin);
-        thread::Builder::new()
-            .name("heapwise-sample".into())
-            .stack_size(STACK)
-            .spawn(move || sampler.work(writer, origin))?;
+        let run = Run { ring: Arc::new(Ring::new(CAPACITY)), origin: os::monotonic_nanoseconds() };
+        let (sampler, own) = (Arc::clone(self), run.clone());
+        thread::Builder::new().name("heapwise-sample".into()).stack_size(STACK).spawn(move || sampler.work(&own))?;
         Ok(run)
     }
 
-    fn work(&self, mut writer: Writer, origin: u64) {
+    fn work(&self, Run { ring, origin }: &Run) {
         // If a sample should panic, whoever wants the next one gets a new thread.
         let _ended = Ended(self);
         os::block_signals();
-        while self.wait_for_turn(origin) {
+        while self.wait_for_turn(*origin) {
             let sample = self.reader().paced();
-            writer.push(&sample);
+            ring.push(&sample.0);
             let mut state = self.state();
             for user in &mut state.users {
                 user.peak = user.peak.max(sample[Column::Rss]);
@@ -197,9 +193,9 @@ impl Subscription {
     pub fn drain(&mut self, room: usize, mut take: impl FnMut(&Sample)) -> usize {
         let end = self.run.ring.written();
         let mut taken = 0;
-        self.next = self.run.ring.oldest(self.next);
+        self.next = self.next.max(self.run.ring.oldest());
         while self.next < end && taken < room {
-            let sample = self.run.ring.get(self.next);
+            let sample = self.run.ring.read(self.next).map(Sample);
             self.next += 1;
             if let Some(sample) = sample.filter(|sample| self.is_wanted(sample)) {
                 take(&sample);
