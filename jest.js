@@ -46,6 +46,8 @@ const findExpect = () => {
   }
 }
 
-findExpect()?.extend({ toLeak })
+const matchers = { toLeak }
 
-module.exports = { matchers: { toLeak }, toLeak }
+findExpect()?.extend(matchers)
+
+module.exports = { matchers, toLeak }

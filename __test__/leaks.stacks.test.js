@@ -111,7 +111,7 @@ test('the place is that in the source, by the source map', async () => {
         })()`
     })
     // So that it is not compiled into its caller.
-    return tell(folder, 'main.js', ['--no-opt'])
+    return tell(folder, 'main.js', ['--no-opt', '--no-maglev'])
   })
   expect(found[0]).toMatchObject({ name: 'keep', place: expect.stringMatching(/^written\.ts:12:\d+$/) })
 }, MINUTES)
