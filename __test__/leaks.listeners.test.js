@@ -173,6 +173,20 @@ describe('emitters', () => {
     expect((await made.look())).toEqual([])
   })
 
+  test('is found among thousands that have a few each and stay', async () => {
+    const kept = Array.from({ length: 4500 }, () => {
+      const each = busOf()
+      times(9, () => each.on('close', () => {}))
+      return each
+    })
+    const bus = busOf()
+    const found = await findings(look => {
+      if (look === 0) kept.forEach(each => each.on('close', () => {}))
+      times(80, () => bus.on('data', () => {}))
+    })
+    expect(found.map(({ event }) => event)).toEqual(['data'])
+  })
+
   test('an emitter that has been emptied grows anew', async () => {
     const bus = busOf()
     const found = await findings(look => {

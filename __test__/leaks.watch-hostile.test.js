@@ -8,7 +8,7 @@ const timers = require('node:timers')
 const { Worker } = require('node:worker_threads')
 
 const leaks = require('../lib/leaks')
-const { LEAKS, inFolder, quoted, run, tell, write } = require('./support/leaks')
+const { LEAKS, inFolder, quoted, run, write } = require('./support/leaks')
 
 const ends = []
 afterEach(() => { for (const end of ends.splice(0).reverse()) end() })
@@ -179,34 +179,42 @@ describe('others who patch', () => {
     expect(Object.getOwnPropertyDescriptor(EventEmitter.prototype, 'on').get).toBe(get)
   })
 
-  test('methods of the language that are broken: calls go through', () => inFolder(folder => {
-    write(folder, {
-      'main.js': `const { EventEmitter } = require('node:events')
+  const program = (broken, body) => `const { EventEmitter } = require('node:events')
 const leaks = require(${quoted(LEAKS)})
 const watch = leaks.watch({ timers: true, listeners: true, interval: 0 })
-const broken = () => { throw new Error('broken') }
-const kept = []
-for (const [object, name] of [[Function.prototype, 'apply'], [Function.prototype, 'bind'],
-  [Array.prototype, 'forEach'], [Array.prototype, 'filter'], [Reflect, 'apply'], [Error, 'captureStackTrace'],
-  [Number, 'isFinite'], [Math, 'random']]) {
-  kept.push([object, name, object[name]])
-  object[name] = broken
-}
-let result
-try {
-  const bus = new EventEmitter().setMaxListeners(0)
+const results = []
+const refuse = () => { throw new Error('broken') }
+const again = () => { setTimeout(() => {}, 1e6).unref(); bus.on('data', () => {}); return undefined }
+const bus = new EventEmitter().setMaxListeners(0)
+const target = new EventTarget()
+const use = () => {
   for (let i = 0; i < 20; i += 1) bus.on('data', () => {})
-  for (let i = 0; i < 20; i += 1) setInterval(() => {}, 1e6).unref()
-  const target = new EventTarget()
+  for (let i = 0; i < 20; i += 1) clearInterval(setInterval(() => {}, 1e6).unref())
+  for (let i = 0; i < 20; i += 1) setTimeout(() => {}, 1e6).unref()
   for (let i = 0; i < 9; i += 1) target.addEventListener('x', () => {})
-  result = bus.listenerCount('data')
-} finally {
-  for (const [object, name, value] of kept) object[name] = value
 }
-console.log(JSON.stringify(result))
+for (const [object, names] of [[Function.prototype, ['apply', 'bind']], [Array.prototype, ['forEach', 'filter']],
+  [Reflect, ['apply']], [Error, ['captureStackTrace']], [Map.prototype, ['get', 'set']], [Math, ['random']],
+  [Set.prototype, ['has', 'add']], [WeakMap.prototype, ['get', 'set']], [globalThis, ['WeakRef', 'WeakSet']],
+  [RegExp.prototype, ['test', 'exec']], [String.prototype, ['startsWith']], [performance, ['now']]]) {
+  for (const name of names) {
+    const before = object[name]
+    object[name] = ${broken}
+    try {
+      use()
+    } finally {
+      object[name] = before
+    }
+    results.push(name)
+  }
+}
+watch.look().then(() => {
+  ${body}
+})
 `
-    })
-    expect(tell(folder, 'main.js')).toBe(20)
+  test.each(['refuse', 'again'])('methods of the language that %s: calls go through', broken => inFolder(folder => {
+    write(folder, { 'main.js': program(broken, 'console.log(results.length, bus.listenerCount("data") >= 380)') })
+    expect(run(folder, 'main.js')).toMatchObject({ status: 0, stdout: '19 true\n' })
   }))
 })
 

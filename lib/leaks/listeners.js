@@ -13,6 +13,7 @@ const { classOf, confidenceOf, count: countText, growthText, rank, shown } = req
 const emitters = require('./listeners-emitters')
 const eventTargets = require('./event-targets')
 const places = require('./places')
+const { guarded } = require('./watch-patch')
 const { Sampler } = require('./watch-sampler')
 const { Series } = require('./watch-series')
 
@@ -28,6 +29,8 @@ const check = options => readPart(NAME, options, DEFAULTS, LEAST)
 const CROWD = 8
 const BUDGET = 128
 const MOST_RECORDS = 4096
+// Those with so many listeners find room however many have a few.
+const LARGE = 64
 const MOST_SAMPLES = 256
 // Larger lists are counted, not compared.
 const MOST_COMPARED = 20_000
@@ -117,10 +120,11 @@ class Listeners {
     begin(this)
   }
 
-  #crowdOf (target, type, listOf) {
+  #crowdOf (target, type, count, listOf) {
     let events = this.#known.get(target)
     let crowd = events?.get(type)
-    if (crowd !== undefined || this.#crowds.size >= MOST_RECORDS) return crowd
+    const most = count < LARGE ? MOST_RECORDS : 2 * MOST_RECORDS
+    if (crowd !== undefined || this.#crowds.size >= most) return crowd
     crowd = new Crowd(target, type, listOf)
     if (events === undefined) this.#known.set(target, events = new Map())
     events.set(type, crowd)
@@ -129,8 +133,8 @@ class Listeners {
   }
 
   /** `wrapper` has added a listener. */
-  added (target, type, listener, listOf, wrapper) {
-    const crowd = this.#crowdOf(target, type, listOf)
+  added (target, type, listener, count, listOf, wrapper) {
+    const crowd = this.#crowdOf(target, type, count, listOf)
     if (crowd === undefined) return
     const weight = this.#sampler.weigh()
     if (weight === 0) return
@@ -141,9 +145,9 @@ class Listeners {
   }
 
   /** Node itself says that there are too many. */
-  warned ({ emitter, type }) {
+  warned ({ emitter, type, count }) {
     const listOf = emitter instanceof EventTarget ? eventTargets.listOf : emitters.listOf
-    const crowd = this.#crowdOf(emitter, type, listOf)
+    const crowd = this.#crowdOf(emitter, type, count, listOf)
     if (crowd !== undefined) crowd.warned = true
   }
 
@@ -206,11 +210,12 @@ class Listeners {
 
 // ---- what all watches share
 
-const watching = new Set()
+/** @type {Listeners[]} */
+const watching = []
 
-const addedTo = listOf => (target, type, listener, _, wrapper) => {
-  for (const part of watching) part.added(target, type, listener, listOf, wrapper)
-}
+const addedTo = listOf => guarded((target, type, listener, count, wrapper) => {
+  for (let i = 0; i < watching.length; i += 1) watching[i].added(target, type, listener, count, listOf, wrapper)
+})
 
 const patches = [emitters, eventTargets].map(({ patchOf, listOf }) => patchOf(addedTo(listOf), CROWD))
 
@@ -225,15 +230,17 @@ const onWarning = warning => {
 }
 
 const begin = part => {
-  watching.add(part)
-  if (watching.size === 1) process.on('warning', onWarning)
+  watching.push(part)
+  if (watching.length === 1) process.on('warning', onWarning)
   for (const patch of patches) patch.on()
 }
 
 const end = part => {
-  if (!watching.delete(part)) return
+  const at = watching.indexOf(part)
+  if (at < 0) return
+  watching.splice(at, 1)
   for (const patch of patches) patch.off()
-  if (watching.size === 0) process.removeListener('warning', onWarning)
+  if (watching.length === 0) process.removeListener('warning', onWarning)
 }
 
 const renew = () => {

@@ -12,7 +12,7 @@ const timers = require('node:timers')
 const { readPart } = require('./options')
 const { confidenceOf, count, growthText, timeText } = require('./finding')
 const places = require('./places')
-const { Patch } = require('./watch-patch')
+const { Patch, guarded } = require('./watch-patch')
 const { Sampler } = require('./watch-sampler')
 const { Series } = require('./watch-series')
 
@@ -169,15 +169,19 @@ class Tracker {
 
 // ---- the functions
 
-const watching = { setInterval: new Set(), setTimeout: new Set() }
+/** @type {Record<string, Tracker[]>} */
+const watching = { setInterval: [], setTimeout: [] }
 
 const patchOf = name => {
   const trackers = watching[name]
+  const note = guarded((timer, wrapper) => {
+    for (let i = 0; i < trackers.length; i += 1) trackers[i].made(timer, wrapper)
+  })
   const make = (original, state) => {
     const wrapper = {
       [name] (...args) {
         const timer = apply(original, this, args)
-        if (state.active) for (const tracker of trackers) tracker.made(timer, wrapper)
+        if (state.active) note(timer, wrapper)
         return timer
       }
     }[name]
@@ -200,7 +204,7 @@ class Timers {
     this.#now = now
     this.#trackers = Object.keys(patches).map(name => new Tracker(name, now))
     for (const tracker of this.#trackers) {
-      watching[tracker.name].add(tracker)
+      watching[tracker.name].push(tracker)
       patches[tracker.name].on()
     }
   }
@@ -218,7 +222,10 @@ class Timers {
 
   stop () {
     for (const tracker of this.#trackers) {
-      if (watching[tracker.name].delete(tracker)) patches[tracker.name].off()
+      const at = watching[tracker.name].indexOf(tracker)
+      if (at < 0) continue
+      watching[tracker.name].splice(at, 1)
+      patches[tracker.name].off()
     }
   }
 }

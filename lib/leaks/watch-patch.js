@@ -33,6 +33,29 @@ const functionAt = (object, name) => {
   return descriptor
 }
 
+/**
+ * What a replacement does beside the original. It never throws, and what it calls itself is not noted again: users may
+ * have patched whatever it uses.
+ *
+ * @template {unknown[]} Args
+ * @param {(...args: Args) => void} note
+ * @returns {(...args: Args) => void}
+ */
+const guarded = note => {
+  let busy = false
+  return (...args) => {
+    if (busy) return
+    busy = true
+    try {
+      note(...args)
+    } catch {
+      // It is not seen.
+    } finally {
+      busy = false
+    }
+  }
+}
+
 class Patch {
   #points
   #make
@@ -98,4 +121,4 @@ class Patch {
   }
 }
 
-module.exports = { Patch }
+module.exports = { Patch, guarded }

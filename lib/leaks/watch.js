@@ -130,7 +130,7 @@ class LeakWatch extends EventEmitter {
     try {
       const found = await each.part.look(start)
       each.failure = undefined
-      return found
+      return found ?? []
     } catch (error) {
       // The other parts go on, and this one is tried again at the next look.
       each.failure = error
