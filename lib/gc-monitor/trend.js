@@ -3,8 +3,10 @@
 // Whether measurements of memory grow: the verdict of native code in words, a series that keeps what the verdict needs,
 // and an episode, which tells when growth begins and ends.
 
-const { trendAssess } = require('../native')
+const native = require('../native')
 const { invalidNumber } = require('../errors')
+
+const { trendAssess } = native
 
 const VERDICTS = ['not-enough-data', 'steady', 'warming-up', 'growing', 'shrinking']
 const CONFIDENCES = ['none', 'suspected', 'likely', 'certain']
@@ -63,8 +65,10 @@ const seen = ({ points, span }) => `${points} measurements in ${duration(span)}`
 
 const moved = (v, subject) => {
   const show = amount(subject)
-  return `from ${show(v.from)} to ${show(v.to)}, ${show(Math.abs(v.slope))} an hour (${v.interval.map(show).join(' to ')}), ` +
-    `over ${seen(v)}`
+  // What falls by so much falls by a positive amount.
+  const pace = v.slope < 0 ? [-v.slope, -v.interval[1], -v.interval[0]] : [v.slope, ...v.interval]
+  const [slope, low, high] = pace.map(show)
+  return `from ${show(v.from)} to ${show(v.to)}, ${slope} an hour (${low} to ${high}), over ${seen(v)}`
 }
 
 const REASONS_OF_GROWTH = {
@@ -143,7 +147,7 @@ const read = (what, subject) => {
 /**
  * Judges measurements: `times` in ms, `values` in bytes (or counts), the first `count` of them, the first `earlier` of
  * which were before those to be judged. `limit` is what the value must not reach. No alarm is raised (`leak`) with
- * less than `enough` measurements. `season` is the period of waves that slow growth might be, in ms; 0: there are none.
+ * less than `enough` measurements. `season` is the period of waves that slow growth might be, in ms, or 0.
  *
  * @typedef {{ what?: string, limit?: number, enough?: number, season?: number, floor?: number,
  *   leastSpan?: number }} Options
@@ -161,7 +165,7 @@ const assess = ({ times, values, count = Math.min(times.length, values.length), 
 
 // ---- the series
 
-const HISTORY = 128
+const PAST = 128
 
 /** Keeps of each two neighbours the lower one. Returns how many are left. */
 const halve = (times, values, count) => {
@@ -175,10 +179,77 @@ const halve = (times, values, count) => {
   return kept
 }
 
+/** The middle of the first five. */
+const middle = values => values.slice(0, 5).sort()[2]
+
 /**
- * Measurements of one thing: the last `window` of them, and before those a coarse past as long as the series. Where they
- * come faster than one in `spacing` ms, the lowest of neighbours is kept: a floor is what counts. A young series keeps
- * all, so that a fast leak is seen early.
+ * What was before the window: of each group of points the lowest and the highest, in order of time, so that what has
+ * come and gone is known. Groups double when there is no more room. They lie at the end of the arrays.
+ */
+class Past {
+  #times
+  #values
+  count = 0
+  // Points that make two of the past, and how many of a group there are already.
+  #group = 2
+  #filled = 0
+
+  constructor (times, values) {
+    this.#times = times
+    this.#values = values
+  }
+
+  clear () {
+    this.count = this.#filled = 0
+    this.#group = 2
+  }
+
+  add (time, value) {
+    if (this.#filled === 0) {
+      if (this.count === PAST) this.#coarsen()
+      for (const array of [this.#times, this.#values]) array.copyWithin(0, 2, PAST)
+      this.count += 2
+      this.#put(PAST - 2, time, value)
+      this.#put(PAST - 1, time, value)
+    } else {
+      this.#extend(time, value)
+    }
+    this.#filled = (this.#filled + 1) % this.#group
+  }
+
+  #put (at, time, value) {
+    this.#times[at] = time
+    this.#values[at] = value
+  }
+
+  /** The last two are the lowest and the highest of a group, in either order. A new one is the latest. */
+  #extend (time, value) {
+    const [first, second] = this.#values.subarray(PAST - 2, PAST)
+    if (value >= Math.min(first, second) && value <= Math.max(first, second)) return
+    // The other end of the range stays, and comes first.
+    const stays = (value > first) === (first < second) || first === second ? PAST - 2 : PAST - 1
+    this.#put(PAST - 2, this.#times[stays], this.#values[stays])
+    this.#put(PAST - 1, time, value)
+  }
+
+  /** Of each two groups the lowest and the highest. */
+  #coarsen () {
+    const [times, values] = [this.#times.slice(0, PAST), this.#values.slice(0, PAST)]
+    this.count = PAST / 2
+    for (let i = 0; i < PAST; i += 4) {
+      const four = [i, i + 1, i + 2, i + 3].sort((a, b) => values[a] - values[b])
+      const [first, second] = [four[0], four[3]].sort((a, b) => a - b)
+      this.#put(PAST / 2 + i / 2, times[first], values[first])
+      this.#put(PAST / 2 + i / 2 + 1, times[second], values[second])
+    }
+    this.#group *= 2
+  }
+}
+
+/**
+ * Measurements of one thing: the last `window` of them, and a coarse past of all that was before. Where they come
+ * faster than one in `spacing` ms, the lowest of neighbours is kept: a floor is what counts. A young series keeps all,
+ * so that a fast leak is seen early.
  */
 class Series {
   #options
@@ -187,11 +258,8 @@ class Series {
   // The past, then the window, in one pair of arrays, as native code takes them.
   #times
   #values
-  #past = 0
+  #past
   #count = 0
-  // How many points that leave the window make one of the past, and the one that is being made.
-  #group = 1
-  #leaving = 0
   // Points within so many ms of the first of them are one.
   #gap = 0
   #open = -Infinity
@@ -205,14 +273,14 @@ class Series {
     this.#options = rest
     this.#window = window
     this.#spacing = spacing
-    this.clear()
+    this.#times = new Float64Array(PAST + window)
+    this.#values = new Float64Array(PAST + window)
+    this.#past = new Past(this.#times, this.#values)
   }
 
   clear () {
-    this.#times = new Float64Array(HISTORY + this.#window)
-    this.#values = new Float64Array(HISTORY + this.#window)
-    this.#past = this.#count = this.#leaving = this.#gap = 0
-    this.#group = 1
+    this.#past.clear()
+    this.#count = this.#gap = 0
     this.#open = -Infinity
   }
 
@@ -223,68 +291,45 @@ class Series {
 
   /** The last value, or null. */
   get last () {
-    return this.#count === 0 ? null : this.#values[HISTORY + this.#count - 1]
+    return this.#count === 0 ? null : this.#values[PAST + this.#count - 1]
   }
 
   /** Takes a measurement. Returns whether it made a point of its own, rather than being part of the last one. */
   push (time, value) {
     if (!Number.isFinite(time) || !Number.isFinite(value)) return false
-    const end = HISTORY + this.#count
+    const end = PAST + this.#count
     if (this.#count > 0 && time < this.#open + this.#gap) {
       if (value < this.#values[end - 1]) this.#values[end - 1] = value
       return false
     }
     if (this.#count === this.#window) this.#makeRoom()
-    this.#times[HISTORY + this.#count] = this.#open = time
-    this.#values[HISTORY + this.#count] = value
+    this.#times[PAST + this.#count] = this.#open = time
+    this.#values[PAST + this.#count] = value
     this.#count++
     return true
   }
 
   #makeRoom () {
-    const times = this.#times.subarray(HISTORY)
-    const values = this.#values.subarray(HISTORY)
+    const [times, values] = [this.#times.subarray(PAST), this.#values.subarray(PAST)]
     const mean = (times[this.#window - 1] - times[0]) / (this.#window - 1)
     if (mean < this.#spacing) {
       this.#count = halve(times, values, this.#window)
       this.#gap = Math.min(2 * mean, this.#spacing)
       return
     }
-    this.#leave(times[0], values[0])
+    // Without spikes: a value that was seen once has not been reached.
+    this.#past.add(times[0], middle(values))
     times.copyWithin(0, 1)
     values.copyWithin(0, 1)
     this.#count--
   }
 
-  /** Makes a point that leaves the window part of the past. The past lies at the end of its room, next to the window. */
-  #leave (time, value) {
-    const last = HISTORY - 1
-    if (this.#leaving > 0) {
-      if (value < this.#values[last]) this.#values[last] = value
-    } else {
-      if (this.#past === HISTORY) this.#coarsen()
-      this.#times.copyWithin(0, 1, HISTORY)
-      this.#values.copyWithin(0, 1, HISTORY)
-      this.#times[last] = time
-      this.#values[last] = value
-      this.#past++
-    }
-    this.#leaving = (this.#leaving + 1) % this.#group
-  }
-
-  #coarsen () {
-    this.#past = halve(this.#times, this.#values, HISTORY)
-    this.#times.copyWithin(HISTORY - this.#past, 0, this.#past)
-    this.#values.copyWithin(HISTORY - this.#past, 0, this.#past)
-    this.#group *= 2
-  }
-
   /** Judges what is in the window. Options override those of the series. */
   assess (options = {}) {
-    const start = HISTORY - this.#past
-    const end = HISTORY + this.#count
+    const { count } = this.#past
+    const [start, end] = [PAST - count, PAST + this.#count]
     const [times, values] = [this.#times.subarray(start, end), this.#values.subarray(start, end)]
-    return assess({ times, values, earlier: this.#past }, { ...this.#options, ...options })
+    return assess({ times, values, earlier: count }, { ...this.#options, ...options })
   }
 }
 

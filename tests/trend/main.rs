@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod model;
 mod random;
 mod rates;
+mod rules;
 mod series;

@@ -199,23 +199,24 @@ pub fn falling(random: &mut Random, n: usize) -> Points {
     usual(random, values)
 }
 
-pub const QUIET: [(&str, Make); 16] = [
-    ("white noise 3 %", white),
-    ("AR(1) 0.7, 3 %", correlated),
-    ("load that wanders, bounded", wandering),
-    ("warm-up, exponential", warm_up),
-    ("warm-up, logarithmic", settling),
-    ("cache filled to its bound", filled),
-    ("cache filled just now", just_filled),
-    ("one step up", step),
-    ("steps up and down", levels),
-    ("waves", waves),
-    ("days and weeks", days),
-    ("bursts", bursts),
-    ("spikes 10 %", spikes),
-    ("sawtooth", sawtooth),
-    ("falling", falling),
-    ("constant", |random, n| on_a_heap(random, vec![1.0; n])),
+/// What is no leak. For those with `false` nobody could tell at 60 collections; an alarm must not come all the same.
+pub const QUIET: [(&str, Make, bool); 16] = [
+    ("white noise 3 %", white, true),
+    ("AR(1) 0.7, 3 %", correlated, true),
+    ("load that wanders, bounded", wandering, true),
+    ("warm-up, exponential", warm_up, true),
+    ("warm-up, logarithmic", settling, true),
+    ("cache filled to its bound", filled, true),
+    ("cache filled just now", just_filled, false),
+    ("one step up", step, true),
+    ("steps up and down", levels, true),
+    ("waves", waves, true),
+    ("days and weeks", days, true),
+    ("bursts", bursts, true),
+    ("spikes 10 %", spikes, true),
+    ("sawtooth", sawtooth, true),
+    ("falling", falling, true),
+    ("constant", |random, n| on_a_heap(random, vec![1.0; n]), true),
 ];
 
 // ---- leaks. `rate` is the growth of a collection, as a share of the base.
@@ -290,11 +291,11 @@ pub fn leak_sawtooth(random: &mut Random, n: usize, rate: f64) -> Points {
 /// Name, shape, and the growth of a collection from which on 95 % must be found at 60.
 pub const LEAKS: [(&str, Leak, f64); 8] = [
     ("noise 1 %", leak_quiet, 0.002),
-    ("noise 3 %", leak, 0.003),
+    ("noise 3 %", leak, 0.004),
     ("AR(1) 0.7, 3 %", leak_correlated, 0.008),
-    ("spikes 10 %", leak_spikes, 0.005),
+    ("spikes 10 %", leak_spikes, 0.006),
     ("in steps", leak_steps, 0.005),
-    ("after warm-up", leak_after_warm_up, 0.005),
-    ("under waves", leak_waves, 0.008),
-    ("beside a sawtooth", leak_sawtooth, 0.01),
+    ("after warm-up", leak_after_warm_up, 0.015),
+    ("under waves", leak_waves, 0.016),
+    ("beside a sawtooth", leak_sawtooth, 0.005),
 ];

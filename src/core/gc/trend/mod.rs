@@ -3,8 +3,9 @@
 //! Meant for what is left after full collections (the floor of the live heap), and for other figures of memory. A rise
 //! alone says little: caches fill, load comes and goes in waves, bursts pass, noise drifts. So what counts as growth
 //! must be significant ([`rank`]), more than noise that wanders does by itself ([`drift`]), large enough to matter, and
-//! still going on at the end, without a bend ([`shape`]). The tests measure how often that errs.
+//! still going on at the end ([`course`]), without a bend ([`shape`]). The tests measure how often that errs.
 
+pub mod course;
 pub mod drift;
 pub mod rank;
 pub mod shape;
@@ -22,10 +23,11 @@ const DAY: f64 = 24.0 * HOUR;
 const WAVE_AN_HOUR: f64 = 0.06;
 /// Standard errors that make growth likely.
 const LIKELY_WEIGHT: f64 = 5.2;
+/// Standard errors, and share of the level, that make it worth an alarm: a series is looked at again and again.
+const LEAK_WEIGHT: f64 = 6.5;
+const LEAK_SHARE: f64 = 0.07;
 /// Growth that does not matter, as a share of the level.
 const SMALL_SHARE: f64 = 0.05;
-/// The same after a start that levels off: that may go on for long, ever more slowly.
-const AFTER_A_START: f64 = 0.1;
 /// Growth that noise explains, in standard deviations of what the line leaves over.
 const SMALL_NOISE: f64 = 1.5;
 /// Most points that are looked at; of longer series the least of each group is.
@@ -187,10 +189,7 @@ pub fn assess(points: &[(f64, f64)], options: &Options<'_>) -> Assessment {
     let series = Series::new(&points, span);
     let figures = Figures::of(&series);
     let mut assessment = figures.assessment(&series, options);
-    judge(&series, &figures, options, &mut assessment);
-    if assessment.verdict == Verdict::Growing {
-        grade(&points, &series, &figures, options, &mut assessment);
-    }
+    judge(&points, &series, &figures, options, &mut assessment);
     assessment
 }
 
@@ -283,40 +282,39 @@ impl Figures {
 }
 
 /// What the series does.
-fn judge(series: &Series, figures: &Figures, options: &Options<'_>, out: &mut Assessment) {
+fn judge(points: &[(f64, f64)], series: &Series, figures: &Figures, options: &Options<'_>, out: &mut Assessment) {
     let growth = figures.slope.slope;
     if figures.test.p > 0.01 {
         return;
     }
-    let matters = |growth: f64| {
-        let level = out.from.abs().min(out.to.abs());
-        growth > (SMALL_SHARE * level).max(SMALL_NOISE * out.noise).max(options.floor)
-    };
     if growth < 0.0 {
-        if matters(-growth) && figures.weight < -2.5 {
+        if -growth > least(out, options) && figures.weight < -2.5 {
             (out.verdict, out.confidence) = (Verdict::Shrinking, certainty(figures, out));
         }
         return;
     }
-    if !matters(growth) {
+    if growth <= least(out, options) {
         out.reason = Reason::Small;
         return;
     }
-    let levels_off = shape::levels_off(&series.x, &figures.calm, growth);
-    let straight = !levels_off && figures.weight > 3.5;
-    let grows = straight || {
-        let part = shape::steady_part(&series.x, &figures.calm);
-        // Less sure by a third: there were many shapes to choose from.
-        out.weight = out.weight.max(part.errors / 1.5);
-        part.errors > 4.0 && matters(part.growth) && part.growth > AFTER_A_START * out.to.abs()
-    };
-    if grows && shape::ends_high(&series.y, growth) {
-        (out.verdict, out.confidence) = (Verdict::Growing, certainty(figures, out));
-    } else if levels_off && figures.weight > 0.0 {
+    let rise = course::Rise { y: &series.y, calm: &figures.calm, level: out.to, least: least(out, options) };
+    let course = course::Course::of(&series.x, &rise);
+    out.weight = course.weight;
+    if course.grows && shape::ends_high(&series.y, growth) {
+        out.verdict = Verdict::Growing;
+        out.confidence = certainty(figures, out);
+        grade(points, growth, course.lately, options, out);
+    } else if course.levels_off && figures.weight > 0.0 {
         (out.verdict, out.confidence) = (Verdict::WarmingUp, certainty(figures, out).min(Confidence::Likely));
     } else {
-        out.reason = if grows { Reason::Passed } else { Reason::Drift };
+        out.reason = if course.grows { Reason::Passed } else { Reason::Drift };
     }
+}
+
+/// The least growth that matters.
+fn least(out: &Assessment, options: &Options<'_>) -> f64 {
+    let level = out.from.abs().min(out.to.abs());
+    (SMALL_SHARE * level).max(SMALL_NOISE * out.noise).max(options.floor)
 }
 
 fn certainty(figures: &Figures, out: &Assessment) -> Confidence {
@@ -324,21 +322,20 @@ fn certainty(figures: &Figures, out: &Assessment) -> Confidence {
         && figures.slope.low * figures.slope.high > 0.0;
     match out.points {
         ..LIKELY_POINTS => Confidence::Suspected,
-        CERTAIN_POINTS.. if far && out.p < 1e-6 && figures.weight.abs() > 4.0 => Confidence::Certain,
+        CERTAIN_POINTS.. if far && out.p < 1e-6 && out.weight.abs() > 4.0 => Confidence::Certain,
         _ => Confidence::Likely,
     }
 }
 
 /// Whether growth is worth an alarm, and what else could explain it.
-fn grade(points: &[(f64, f64)], series: &Series, figures: &Figures, options: &Options<'_>, out: &mut Assessment) {
-    let growth = figures.slope.slope;
+fn grade(points: &[(f64, f64)], growth: f64, lately: bool, options: &Options<'_>, out: &mut Assessment) {
+    if shape::earlier_high(options.earlier, growth).is_some_and(|high| out.to - high < 0.4 * growth) {
+        (out.reason, out.confidence) = (Reason::SeenBefore, Confidence::Suspected);
+        return;
+    }
     let near = out.time_to_limit.is_some_and(|time| time <= out.span) && out.points >= LIKELY_POINTS;
     if near {
         (out.reason, out.leak) = (Reason::LimitNear, true);
-        return;
-    }
-    if shape::earlier_high(options.earlier, growth).is_some_and(|high| out.to - high < 0.4 * growth) {
-        (out.reason, out.confidence) = (Reason::SeenBefore, Confidence::Suspected);
         return;
     }
     let slow = out.slope < WAVE_AN_HOUR * out.from.abs() && options.season > 0.0;
@@ -350,13 +347,12 @@ fn grade(points: &[(f64, f64)], series: &Series, figures: &Figures, options: &Op
         (out.reason, out.confidence) = (Reason::Settling, Confidence::Suspected);
         return;
     }
-    let third = series.x.len() - series.x.len() / 3;
-    let lately = rank::theil_sen(&series.x[third..], &series.y[third..]);
-    if out.p > 1e-3 || out.weight < LIKELY_WEIGHT || lately < 0.4 * growth {
+    if out.p > 1e-3 || out.weight < LIKELY_WEIGHT || !lately {
         out.confidence = Confidence::Suspected;
         return;
     }
-    out.leak = out.points >= options.enough.max(LIKELY_POINTS);
+    let worth = growth > LEAK_SHARE * out.from.abs() && out.weight >= LEAK_WEIGHT;
+    out.leak = worth && out.points >= options.enough.max(LIKELY_POINTS);
 }
 
 /// Whether the growth is the end of a rise that began before the series, and levels off.
@@ -375,7 +371,7 @@ fn settles(points: &[(f64, f64)], options: &Options<'_>, growth: f64) -> bool {
     }
     let part = shape::steady_part(&series.x, &figures.calm);
     let share = points.last().zip(points.first()).map_or(1.0, |(last, first)| (last.0 - first.0) / span);
-    part.errors < 4.0 || part.growth * share < 0.4 * growth
+    part.errors < 6.0 || part.growth * share < 0.6 * growth
 }
 
 /// Whether the value grew over a whole season and more.

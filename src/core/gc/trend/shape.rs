@@ -23,15 +23,16 @@ pub fn levels_off(x: &[f64], y: &[f64], growth: f64) -> bool {
     if theil_sen(&x[half..n], &y[half..n]) < SECOND_HALF * growth {
         return true;
     }
-    let (first, second) = (line(&x[..half], &y[..half]), line(&x[half..n], &y[half..n]));
-    let mut rest = leftover(&x[..half], &y[..half]);
-    rest.extend(leftover(&x[half..n], &y[half..n]));
-    let wider = widening(persistence(&rest).min(0.9));
-    let error = first.error.hypot(second.error) * wider;
-    if second.slope < 0.75 * first.slope && first.slope - second.slope > 2.5 * error {
-        return true;
-    }
-    bends(&x[..n], &y[..n])
+    slows(&x[..n], &y[..n], 2.5) || bends(&x[..n], &y[..n])
+}
+
+/// Whether the second half rises by a quarter less than the first or worse, by more than so many standard errors.
+pub fn slows(x: &[f64], y: &[f64], errors: f64) -> bool {
+    let ((x1, x2), (y1, y2)) = (x.split_at(x.len() / 2), y.split_at(x.len() / 2));
+    let (first, second) = (line(x1, y1), line(x2, y2));
+    let rest = [leftover(x1, y1), leftover(x2, y2)].concat();
+    let error = first.error.hypot(second.error) * widening(persistence(&rest).min(0.9));
+    second.slope < 0.75 * first.slope && first.slope - second.slope > errors * error
 }
 
 /// Whether a line that bends at one place, and hardly rises after it, fits significantly better than a straight one.
@@ -122,7 +123,7 @@ pub fn earlier_high(earlier: &[(f64, f64)], growth: f64) -> Option<f64> {
     let mut high = None;
     for &(_, value) in earlier.iter().filter(|point| point.1.is_finite()) {
         least = least.min(value);
-        if value - least >= growth / 2.0 {
+        if value - least >= growth / 3.0 {
             high = Some(high.map_or(value, |high: f64| high.max(value)));
         }
     }
