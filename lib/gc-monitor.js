@@ -68,11 +68,12 @@ class GcMonitor extends Listened {
     if (this.#closed) throw coded(Error, 'ERR_HEAPWISE_CLOSED', 'this GcMonitor is closed')
     if (this.running) return this
     this.#trends.clear()
-    const recording = new Recording(this.#options)
+    const watchers = this.#watchers
+    // If the monitor is dropped, nothing of this may lead to it.
+    const recording = new Recording(this.#options, () => watchers.stop())
     try {
-      this.#watchers.start(recording.source)
+      watchers.start(recording.source)
     } catch (error) {
-      this.#watchers.stop()
       recording.finish()
       throw error
     }
@@ -111,7 +112,6 @@ class GcMonitor extends Listened {
     if (this.#recording !== recording || !recording.running) return
     atExit.leave(recording)
     this.#outbox = []
-    this.#watchers.stop()
     this.#arrange()
   }
 

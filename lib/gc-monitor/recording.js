@@ -16,8 +16,14 @@ class Recording {
   #last
   #histograms
 
-  /** @param {{ source: any, bufferSize: number }} options */
-  constructor ({ source, bufferSize }) {
+  #onEnd
+
+  /**
+   * @param {{ source: any, bufferSize: number }} options
+   * @param {() => void} onEnd
+   */
+  constructor ({ source, bufferSize }, onEnd) {
+    this.#onEnd = onEnd
     const opened = openSource(source, { capacity: bufferSize, wide: true })
     this.#source = opened.source
     this.source = opened.source.name
@@ -63,6 +69,7 @@ class Recording {
     this.#histograms = new Map(NAMES.map(name => [name, this.#source.pauses(name)]))
     this.#last = this.#source.tally()
     this.#source.close()
+    this.#onEnd()
   }
 }
 

@@ -9,8 +9,12 @@ const v8 = require('node:v8')
 const { unsupported } = require('../errors')
 const { now } = require('./clock')
 const { percentileOf } = require('./histogram')
-const { FULL, causeOf, flagsOf, nameOf } = require('./kinds')
+const { FULL: FULL_NAME, bitOf, causeOf, flagsOf, nameOf } = require('./kinds')
 const { Tally } = require('./tally')
+
+const FULL = bitOf(FULL_NAME)
+/** Full collections that are kept until somebody fetches them. */
+const FULLS = 1024
 
 const unknown = () => ({ before: null, after: null })
 
@@ -26,12 +30,13 @@ const oldBytes = () => {
 /** @returns {number | undefined} */
 const everAllocated = () => /** @type {any} */ (v8.getHeapStatistics()).total_allocated_bytes
 
-const eventOf = (entry, sequence, limit) => ({
-  kind: nameOf(entry.detail.kind),
-  flags: flagsOf(entry.detail.flags),
-  cause: causeOf(entry.detail.kind, entry.detail.flags),
-  startTime: entry.startTime,
-  duration: entry.duration,
+/** An event of the four numbers that are kept of an entry. */
+const eventOf = ([kind, flags, startTime, duration], sequence, limit) => ({
+  kind: nameOf(kind),
+  flags: flagsOf(flags),
+  cause: causeOf(kind, flags),
+  startTime,
+  duration,
   sequence,
   depth: 0,
   used: unknown(),
@@ -49,9 +54,10 @@ class PerfHooksSource {
   name = 'perf_hooks'
   #observer
   #capacity
-  #events = []
+  #rows = []
   #fulls = []
-  #sequence = 0
+  // Events that are fetched or lost.
+  #told = 0
   #lost = 0
   #lastEnd = null
   #tally
@@ -71,26 +77,28 @@ class PerfHooksSource {
   }
 
   #take (entries) {
-    // What was there before comes as well, if it had not been told yet.
-    const mine = entries.filter(entry => entry.startTime >= this.#opened)
-    if (mine.length === 0) return
     let full = false
-    for (const entry of mine) {
-      this.#sequence += 1
-      const event = eventOf(entry, this.#sequence, this.#limit)
-      this.#count(entry)
-      this.#events.push(event)
-      full ||= event.kind === FULL
+    for (const { detail: { kind, flags }, startTime, duration } of entries) {
+      // What was there before comes as well, if it had not been told yet.
+      if (startTime < this.#opened) continue
+      this.#rows.push([kind, flags, startTime, duration])
+      this.#count(kind, flags, startTime, duration)
+      full ||= kind === FULL
     }
     if (full) this.#noteFull()
-    const excess = this.#events.length - this.#capacity
-    if (excess > 0) {
-      this.#events.splice(0, excess)
-      this.#lost += excess
-    }
+    this.#cut()
   }
 
-  #count ({ detail: { kind, flags }, startTime, duration }) {
+  /** Nobody may come for the events. */
+  #cut () {
+    const excess = this.#rows.length - this.#capacity
+    if (excess <= 0) return
+    this.#rows.splice(0, excess)
+    this.#told += excess
+    this.#lost += excess
+  }
+
+  #count (kind, flags, startTime, duration) {
     if (startTime < this.#tally.since) return
     this.#tally.add(kind, flags, startTime, duration)
     this.#lastEnd = startTime + duration
@@ -101,16 +109,18 @@ class PerfHooksSource {
     const { external_memory: external, heap_size_limit: limit } = v8.getHeapStatistics()
     this.#limit = limit
     this.#fulls.push({ time: now(), used: oldBytes(), external, limit, spaces: null })
-    if (this.#fulls.length > this.#capacity) this.#fulls.shift()
+    if (this.#fulls.length > FULLS) this.#fulls.shift()
   }
 
   /** What there is since the last time, each once: events, and what was live after full collections. */
   drain () {
     this.#take(this.#observer.takeRecords())
-    const drained = { events: this.#events, fulls: this.#fulls }
-    this.#events = []
+    const [rows, fulls] = [this.#rows, this.#fulls]
+    const events = rows.map((row, index) => eventOf(row, this.#told + index + 1, this.#limit))
+    this.#told += rows.length
+    this.#rows = []
     this.#fulls = []
-    return drained
+    return { events, fulls }
   }
 
   tally () {

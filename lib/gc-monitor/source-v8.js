@@ -66,13 +66,19 @@ const fullOf = (row, at) => ({
   spaces: spacesOf(row, at + 8, row[at + 7])
 })
 
+// Shared: what is fetched is made into objects at once.
+const room = new Float64Array(ROW * ROWS)
+const fullRoom = new Float64Array(FULL_ROW * FULL_ROWS)
+const tallyRow = new Float64Array(KINDS.length * TALLY + 16)
+const heapRow = new Float64Array(8)
+
 /** Calls `fetch` until it has no more rows, at most `most` of them. */
-const rowsOf = (fetch, width, rows, most, make) => {
-  const room = new Float64Array(width * rows)
+const rowsOf = (fetch, width, into, most, make) => {
+  const rows = into.length / width
   const made = []
   while (made.length < most) {
-    const count = fetch(room)
-    for (let i = 0; i < count; i++) made.push(make(room, i * width))
+    const count = fetch(into)
+    for (let i = 0; i < count; i++) made.push(make(into, i * width))
     if (count < rows) break
   }
   return made
@@ -95,16 +101,15 @@ class V8Source {
 
   /** The heap as it is. `since`: bytes allocated since the last collection of this thread. */
   heap () {
-    const row = new Float64Array(8)
-    this.#native.gcHeap(row)
-    return { used: row[0], limit: row[4], since: row[6] }
+    this.#native.gcHeap(heapRow)
+    return { used: heapRow[0], limit: heapRow[4], since: heapRow[6] }
   }
 
   drain () {
     const native = this.#native
     const handle = this.#handle
-    const events = rowsOf(room => native.gcDrain(handle, room), ROW, ROWS, this.#capacity, eventOf)
-    const fulls = rowsOf(room => native.gcDrainFull(handle, room), FULL_ROW, FULL_ROWS, this.#capacity, fullOf)
+    const events = rowsOf(into => native.gcDrain(handle, into), ROW, room, this.#capacity, eventOf)
+    const fulls = rowsOf(into => native.gcDrainFull(handle, into), FULL_ROW, fullRoom, this.#capacity, fullOf)
     if (fulls.length > 0) {
       const bySequence = new Map(fulls.map(full => [full.sequence, full]))
       for (const event of events) {
@@ -115,9 +120,8 @@ class V8Source {
   }
 
   #row () {
-    const row = new Float64Array(KINDS.length * TALLY + 16)
-    this.#native.gcTally(this.#handle, row)
-    return row
+    this.#native.gcTally(this.#handle, tallyRow)
+    return tallyRow
   }
 
   tally () {
