@@ -112,6 +112,15 @@ test('single jumps, up or down, neither make a leak nor hide one', () => {
   }), settings)
 })
 
+test('when there can be no further stage, what nearly always grows is a leak', () => {
+  const growing = stagesOf(calls => BASE + 1e6 * calls, 1, 1)
+  expect(judge(growing, BYTES).verdict).toBe('undecided')
+  expect(judge(growing, BYTES, true)).toEqual({ verdict: 'leak', perCall: 1e6 })
+  const short = [{ calls: 1, levels: growing[0].levels.slice(0, 5) }]
+  expect(judge(short, BYTES, true).verdict).toBe('leak')
+  expect(judge(stagesOf((_, round) => BASE + (round > 4 ? 1e6 : 0), 1, 1), BYTES, true).verdict).toBe('clean')
+})
+
 test('counts: one more a call is a leak, one more for ever is none', () => {
   expect(verdictOf(stagesOf(calls => calls, 20), COUNTS)).toBe('leak')
   expect(verdictOf(stagesOf(calls => calls, 1), COUNTS)).toBe('leak')

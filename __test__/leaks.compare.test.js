@@ -130,6 +130,13 @@ test('what may not be had is said in the report', async () => {
   expect(message).toContain('\nNot known:\n  no heap snapshot is taken')
 }, 2 * MINUTES)
 
+test('in a heap that has little room', async () => {
+  const flags = ['--max-old-space-size=64']
+  const { outcomes } = await compared([['leaky', 'large'], ['clean', 'garbage']], { sites: false }, { flags })
+  expect(outcomes['leaky large'].code).toBe('ERR_HEAPWISE_LEAK')
+  expect(outcomes['clean garbage'].report.leaks).toBe(false)
+}, 2 * MINUTES)
+
 test('with --expose-gc it does not take that away', async () => {
   const all = await compared([['clean', 'garbage'], ['leaky', 'objects']], {}, { flags: ['--expose-gc'] })
   expect(all.gcInNewContexts).toBe('function')

@@ -53,15 +53,12 @@ const readSites = async (rounds, report) => {
   }
 }
 
-const CODES = ['ERR_HEAPWISE_UNSUPPORTED', 'ERR_HEAPWISE_REFUSED']
-
-/** What is not to be had is said in the report: that there is a leak is known already. */
+/** What cannot be found out is said in the report: that there is a leak is known already. */
 const attempt = async (notes, read) => {
   try {
     return await read()
   } catch (error) {
-    if (!CODES.includes(error.code)) throw error
-    notes.push(error.message)
+    notes.push(`${error?.message ?? error}`)
     return undefined
   }
 }

@@ -84,16 +84,18 @@ const isLeak = (seen, least, step) => {
  * @param {number} threshold.least of a round, to call it a leak
  * @param {number} [threshold.start] so much more, if a round is one call; half of it, if it is two
  * @param {number} [threshold.step] of a stage that grows by steps
+ * @param {boolean} [last] there can be no further stage: what nearly always grows is a leak
  * @returns {{ verdict: 'clean' | 'leak' | 'undecided', perCall: number }} `perCall`: the growth
  */
-const judge = (stages, threshold) => {
+const judge = (stages, threshold, last = false) => {
   const atLeast = perRound => ({ calls }) => Math.max(perRound, threshold.perCall * calls)
   const suspect = atLeast(threshold.suspect)
   const least = stage => atLeast(threshold.least)(stage) + (threshold.start ?? 0) / stage.calls
   const seen = stages.map(describe)
-  const last = seen.at(-1)
-  const perCall = isSteady(last, suspect(last)) ? rate(last) : last.total / last.allCalls
-  if (last.usual < suspect(last) && !hasRisen(last, suspect(last))) return { verdict: 'clean', perCall }
+  const now = seen.at(-1)
+  const perCall = isSteady(now, suspect(now)) ? rate(now) : now.total / now.allCalls
+  if (now.usual < suspect(now) && !hasRisen(now, suspect(now))) return { verdict: 'clean', perCall }
+  if (last) return { verdict: isSteady(now, least(now)) ? 'leak' : 'clean', perCall }
   if (stages.length === 1) return { verdict: 'undecided', perCall }
   if (isLeak(seen, least, threshold.step ?? 0)) return { verdict: 'leak', perCall }
   return { verdict: stages.length < STAGES ? 'undecided' : 'clean', perCall }

@@ -19,7 +19,6 @@ const LONG_ROUND_MS = 150
 const FIRST_CALLS = 15
 const FIRST_MS = 600
 const UNTOLD_CALLS = 7
-const UNTOLD_BYTES = 16 * 2 ** 20
 
 // What a leak may cost meanwhile: the last stage has four times the calls of the first.
 const MIB = 2 ** 20
@@ -30,6 +29,7 @@ const RUN_BYTES = 256 * MIB
 /** Of what is free. */
 const ROUND_SHARE = 1 / 200
 const RUN_SHARE = 0.4
+const UNTOLD_SHARE = 1 / 8
 
 const clock = () => Number(hrtime.bigint()) / 1e6
 
@@ -53,6 +53,7 @@ class Rounds {
   #collect
   #roundBytes = Math.min(ROUND_BYTES, roomInHeap() * ROUND_SHARE)
   #runBytes = Math.min(RUN_BYTES, roomInHeap() * RUN_SHARE)
+  #start = Infinity
   #mark = { bytes: 0, handles: 0, listeners: 0, done: 0 }
   calls = 1
 
@@ -62,9 +63,9 @@ class Rounds {
     this.#collect = collectorOf(options)
   }
 
-  /** How many bytes a whole run may keep before it must come to an end. */
-  get runBytes () {
-    return this.#runBytes
+  /** What has been kept so far, of what a whole run may keep. */
+  get spent () {
+    return (usedBytes() - this.#start) / this.#runBytes
   }
 
   /** Calls one after the other, as a program would that waits for each. */
@@ -93,6 +94,7 @@ class Rounds {
 
   /** Finds how many calls make a round: enough to see a small leak, not so many that a large one does harm. */
   async calibrate () {
+    this.#start = usedBytes()
     if (this.#options.calls !== undefined) {
       this.calls = this.#options.calls
       return
@@ -131,7 +133,7 @@ class Rounds {
     const now = { ...this.#costs(), done }
     this.#mark = now
     // Something is always made at the first calls: that says nothing, unless it is very much.
-    if (done <= UNTOLD_CALLS && now.bytes - before.bytes < UNTOLD_BYTES) return Infinity
+    if (done <= UNTOLD_CALLS && now.bytes - before.bytes < this.#runBytes * UNTOLD_SHARE) return Infinity
     const calls = done - before.done
     const most = (grown, bound) => grown <= bound ? Infinity : Math.floor(bound * calls / grown)
     return Math.max(1, Math.min(
@@ -142,7 +144,7 @@ class Rounds {
   }
 
   async warmUp () {
-    for (let round = 0; round < this.#options.warmup; round++) {
+    for (let round = 0; round < this.#options.warmup && this.spent < 1; round++) {
       await this.run(this.calls)
       await this.settle()
     }

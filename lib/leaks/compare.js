@@ -4,7 +4,7 @@
 
 const { invalidType, invalidUse, leakFound } = require('../errors')
 const { STAGES, judge } = require('./compare-judge')
-const { MEMORY, Readings, usedBytes } = require('./compare-measure')
+const { MEMORY, Readings } = require('./compare-measure')
 const { describe } = require('./compare-message')
 const { readCompareOptions } = require('./compare-options')
 const { Rounds, clock } = require('./compare-rounds')
@@ -16,6 +16,10 @@ const KIB = 1024
 // grows by as much for a while, and by more after some calls only. Its books are wrong by a page of 256 KiB at times.
 const BYTES = { suspect: 1.5 * KIB, least: 8 * KIB, start: 128 * KIB, step: 300 * KIB }
 const COUNTS = { perCall: 0, suspect: 1, least: 1 }
+
+/** What has been kept, of what a run may keep, from which on the calls of a round are not doubled. */
+const LARGE = 1 / 4
+const LEAST_ROUNDS = 4
 
 /** Of one thread; two at once would measure each other. */
 let running = false
@@ -40,10 +44,11 @@ const seriesOf = (readings, { handles, threshold }) => {
 }
 
 /** What the stages say of each thing that is counted. */
-const judgeAll = (readings, stages, options) => seriesOf(readings, options).map(({ what, name, threshold, levels }) => {
-  const rows = stages.map(({ calls, from, to }) => ({ calls, levels: levels(from, to) }))
-  return { what, name, ...judge(rows, threshold) }
-})
+const judgeAll = (readings, stages, options, last) =>
+  seriesOf(readings, options).map(({ what, name, threshold, levels }) => {
+    const rows = stages.map(({ calls, from, to }) => ({ calls, levels: levels(from, to) }))
+    return { what, name, ...judge(rows, threshold, last) }
+  })
 
 class Comparison {
   #options
@@ -66,22 +71,22 @@ class Comparison {
     await this.#rounds.warmUp()
     await this.#rounds.settle()
     this.#readings.take()
-    const bytes = usedBytes()
     let verdicts = []
     let { calls } = this.#rounds
     for (let stage = 0; stage < STAGES; stage++) {
       await this.#stage(calls)
-      verdicts = judgeAll(this.#readings, this.#stages, this.#options)
+      verdicts = judgeAll(this.#readings, this.#stages, this.#options, this.#rounds.spent >= 1)
       if (!verdicts.some(({ verdict }) => verdict === 'undecided')) break
       // A leak that is large is as plain with fewer calls.
-      if ((usedBytes() - bytes) * 3 < this.#rounds.runBytes) calls *= 2
+      if (this.#rounds.spent < LARGE) calls *= 2
     }
     return this.#report(verdicts, start)
   }
 
   async #stage (calls) {
     const from = this.#readings.count - 1
-    for (let round = 0; round < this.#options.repeat; round++) {
+    // When there is no memory for more, four rounds must do.
+    for (let round = 0; round < this.#options.repeat && !(round >= LEAST_ROUNDS && this.#rounds.spent >= 1); round++) {
       const before = clock()
       await this.#rounds.run(calls)
       const took = clock() - before
