@@ -254,9 +254,9 @@ export interface TypesOptions {
 /** What `leaks.watch` takes. A part is on if it is `true` or an object of its own options; at least one must be. */
 export interface WatchOptions {
   /**
-   * `setInterval`s that are never cleared, and `setTimeout`s that pile up, with the place that makes them. Both functions
-   * are replaced, on the global object and in node:timers, while the watch runs. Those of node:timers/promises are not
-   * seen.
+   * `setInterval`s that are never cleared, and `setTimeout`s that pile up, with the place that makes them. Both
+   * functions are replaced, on the global object and in node:timers, while the watch runs. Those of node:timers/promises
+   * are not seen.
    * @default false
    */
   timers?: boolean | TimersOptions
@@ -272,14 +272,14 @@ export interface WatchOptions {
    */
   globals?: boolean | GlobalsOptions
   /**
-   * Maps, Sets, arrays and objects that only grow, wherever they are. Takes a heap snapshot at each look, which stops the
-   * thread: see docs/leaks.md for what that costs.
+   * Maps, Sets, arrays and objects that only grow, wherever they are. Takes a heap snapshot at each look, which stops
+   * the thread: see docs/leaks.md for what that costs.
    * @default false
    */
   collections?: boolean | CollectionsOptions
   /**
-   * Buffers that pile up in collections, above all small views of much larger memory. Takes a heap snapshot at each look,
-   * the same as `collections`.
+   * Buffers that pile up in collections, above all small views of much larger memory. Takes a heap snapshot at each
+   * look, the same as `collections`.
    * @default false
    */
   buffers?: boolean | BuffersOptions
@@ -329,8 +329,8 @@ export interface WatchEvents {
 }
 
 /**
- * A watch that runs. It ends with `stop()`; it does not keep the process alive. A listener that throws stops neither the
- * others nor the watch: its error is uncaught.
+ * A watch that runs. It ends with `stop()`; it does not keep the process alive. A listener that throws stops neither
+ * the others nor the watch: its error is uncaught.
  */
 export declare class LeakWatch extends EventEmitter<WatchEvents> {
   /** The same as `leaks.watch(options)`. */

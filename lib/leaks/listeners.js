@@ -191,7 +191,7 @@ class Listeners {
     const confidence = confidenceOf(growth, kept)
     return {
       kind: 'listener',
-      message: `${countText(growth.to, 'listener')} for ${event} ${growth.to === 1 ? 'is' : 'are'} on one ${emitter}, ` +
+      message: `${countText(growth.to, 'listener')} for ${event} are on one ${emitter}, ` +
         `added at ${at ?? 'an unknown place'}${others}; they ${growthText(growth)}`,
       name: `${emitter} ${event}`,
       emitter,
