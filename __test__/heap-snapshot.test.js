@@ -113,9 +113,9 @@ describe('what is no snapshot', () => {
 
 test('native code minds what it is given', () => {
   const internal = expect.objectContaining({ code: 'ERR_HEAPWISE_INTERNAL' })
-  const numbers = new Float64Array(7)
+  const numbers = new Float64Array(8)
   for (const args of [
-    [], [0], [0, 'a'], [0, 'a', numbers], [0, 'a', numbers, ''], [0, 'a', new Float64Array(6), '', () => {}],
+    [], [0], [0, 'a'], [0, 'a', numbers], [0, 'a', numbers, ''], [0, 'a', new Float64Array(7), '', () => {}],
     [0, 'a', [], '', () => {}], [0, 7, numbers, '', () => {}], [0, 'a', numbers, null, () => {}],
     [0, 'a', numbers, '', 'no function'], [999_999, 'a', numbers, '', () => {}], ['0', 'a', numbers, '', () => {}]
   ]) expect(() => native.heapAnalyse(...args)).toThrow(internal)

@@ -167,6 +167,36 @@ describe('processes', () => {
     expect(JSON.parse(stdout)).toEqual([names, {}])
   }, 60_000)
 
+  test('the memory that a look needs is given back', async () => {
+    const { stdout } = await runIn(`
+      const rss = name => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(require('fs').readFileSync('/proc/self/status'))[1])
+      globalThis.objects = Array.from({ length: 200_000 }, (_, i) => ({ i, next: { i } }))
+      const watching = require(${LEAKS}).watch({ collections: true, interval: 0 })
+      const before = rss('VmRSS')
+      watching.look().then(() => console.log(JSON.stringify([rss('VmHWM') - before, rss('VmRSS') - before])))
+    `)
+    const [most, left] = JSON.parse(stdout)
+    expect(most).toBeGreaterThan(100_000)
+    expect(left).toBeLessThan(most / 2)
+  }, 60_000)
+
+  test('a watch does not find itself', async () => {
+    const { stdout } = await runIn(`${GROW}
+      const { watch } = require(${LEAKS})
+      const watching = watch({ collections: { minimum: 1, share: 0 }, interval: 0 })
+      globalThis.watching = watching
+      const main = async () => {
+        for (let look = 0; look < 6; look++) {
+          grow()
+          await watching.look()
+        }
+        console.log(JSON.stringify(watching.report().findings.map(({ name }) => name).sort()))
+      }
+      main()
+    `)
+    expect(JSON.parse(stdout)).toEqual(['held', 'more'])
+  }, 60_000)
+
   test('workers watch themselves, and may end at any time', async () => {
     const { code, stdout, stderr, left } = await runIn(`
       const { Worker } = require('worker_threads')

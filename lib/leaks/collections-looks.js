@@ -24,6 +24,9 @@ const SOON = 0.9
  * @property {number} pauseMs
  */
 
+// Looks whose times are kept: rates are of so many at most.
+const MOST_TIMES = 10_000
+
 // Watches that look.
 let open = 0
 
@@ -97,7 +100,8 @@ class Looks {
     void this.#mark
     this.#restUntil = start + pauseMs / BUDGET
     this.#times.push(start)
-    return { number, growers, times: [...this.#times], pauseMs }
+    if (this.#times.length > MOST_TIMES) this.#times.shift()
+    return { number, growers, times: this.#times, pauseMs }
   }
 }
 

@@ -32,7 +32,7 @@ const check = options => {
 
 /** How many an hour, between the look when it began and the last. */
 const perHour = ({ from, to, looks }, times) => {
-  const hours = (times.at(-1) - times.at(-looks)) / 3_600_000
+  const hours = (times.at(-1) - times[Math.max(times.length - looks, 0)]) / 3_600_000
   return hours > 0 ? Math.round((to - from) / hours) : 0
 }
 
@@ -53,8 +53,13 @@ const subjectOf = (grower, name, place) => {
     (scope === undefined ? '' : ` (${scope})`)
 }
 
-/** The name and the place of a grower, and both in words. Undefined if it has no name. */
+// What users make of heapwise and fill themselves. All else of it grows by what it finds, within bounds.
+const CACHES = ['LRUCache', 'BoundedMap', 'OffHeapCache']
+
+/** The name and the place of a grower, and both in words. Undefined if it has no name, or is heapwise's business. */
 const identify = (grower, places) => {
+  const { within } = grower.holder
+  if (within !== '' && !CACHES.includes(within)) return undefined
   const raw = placeOf(grower.holder)
   const place = raw === undefined ? undefined : places.resolve(raw)
   const name = nameOf(grower.holder) ?? (place === undefined ? undefined : '(variable)')

@@ -4,7 +4,7 @@
 //
 // To take one stops this thread and costs memory, by far more than the snapshot's file: about 550 bytes an object. So
 // it is refused where that may not be had. The analysis is Rust's, on a thread of its own. The file is gone when it is
-// done.
+// done, and so is the memory, which malloc would hold for long.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -98,6 +98,7 @@ const makeFolder = dir => {
  * @property {number} [viewBytes] how many bytes the memory of its views must have gained
  * @property {number} [most] how many are told
  * @property {boolean} [classes] whether the classes are told too
+ * @property {boolean} [trim] whether malloc is to give back what it holds
  * @property {boolean} [alive] whether the process waits for it
  */
 
@@ -105,9 +106,9 @@ const makeFolder = dir => {
 const run = (files, options) => new Promise((resolve, reject) => {
   const {
     watch = 0, floor = 32, entries = 100, share = 0.1, rises = 2, viewBytes = 2 ** 20, most = 50, classes = false,
-    alive = true
+    trim = false, alive = true
   } = /** @type {AnalysisOptions} */ (options)
-  const numbers = Float64Array.of(floor, entries, share, rises, viewBytes, most, Number(classes))
+  const numbers = Float64Array.of(floor, entries, share, rises, viewBytes, most, Number(classes), Number(trim))
   const stay = alive ? setInterval(() => {}, LONG) : undefined
   const done = () => {
     const text = native.heapResult(ticket)
@@ -143,7 +144,7 @@ const lookNow = async options => {
     const start = performance.now()
     const file = writeHeapSnapshot(path.join(folder, 'look.heapsnapshot'))
     const pauseMs = performance.now() - start
-    const result = await run([file], options)
+    const result = await run([file], { ...options, trim: true })
     return { ...result, pauseMs }
   } finally {
     remove(folder)

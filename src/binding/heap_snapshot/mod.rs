@@ -2,7 +2,8 @@
 //!
 //! `heapWatchOpen() -> watch` and `heapWatchClose(watch)`: what was seen in earlier looks.
 //! `heapAnalyse(watch, paths, options, foreign, bell) -> ticket`: `paths` and `foreign` are texts with a NUL between
-//! entries, `watch` may be 0, `options` is a `Float64Array` of `[floor, entries, share, rises, viewBytes, most, classes]`.
+//! entries, `watch` may be 0, `options` is a `Float64Array` of `[floor, entries, share, rises, viewBytes, most, classes, trim]`.
+//! `trim`: a snapshot was taken just now, and malloc holds what V8 needed for it, hundreds of megabytes. It is given back.
 //! `heapResult(ticket) -> text | null`: JSON, once; null as long as there is none. A failure is `{"error": text}`.
 
 use std::cell::RefCell;
@@ -20,6 +21,7 @@ use super::raw::{Bell, Call, Exports, Fault, Reply, Scratch, Text, callback, rin
 use crate::core::heap_snapshot::history::{History, Thresholds};
 use crate::core::heap_snapshot::json::Writer;
 use crate::core::heap_snapshot::report::{self, Options};
+use crate::core::process::os;
 
 type Outcome = std::result::Result<Reply, Fault>;
 type Watch = Arc<Mutex<History>>;
@@ -91,13 +93,21 @@ fn analyse(call: &Call) -> Outcome {
     };
     let files: Vec<PathBuf> = list(call, 1)?.into_iter().map(PathBuf::from).collect();
     let options = options(call, list(call, 3)?)?;
+    let trim = call.f64s(2)?.last().is_some_and(|trim| trim.get() != 0.0);
     let bell = call.bell(4)?;
     let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
     let cancel = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&cancel);
     let thread = thread::Builder::new()
         .name("heapwise-heap".into())
-        .spawn(move || run(ticket, &watch, &files, &options, &stop, &bell))
+        .spawn(move || {
+            let text = run(&watch, &files, &options, &stop);
+            if trim {
+                os::trim();
+            }
+            locked(&RESULTS).insert(ticket, text);
+            ring(&bell);
+        })
         .map_err(|error| Fault::new(format!("no thread could be started: {error}")))?;
     JOBS.with(|jobs| {
         let mut jobs = jobs.borrow_mut();
@@ -108,8 +118,8 @@ fn analyse(call: &Call) -> Outcome {
 }
 
 fn options(call: &Call, foreign: Vec<String>) -> std::result::Result<Options, Fault> {
-    let [floor, entries, share, rises, view_bytes, most, classes] = call.f64s(2)? else {
-        return Err(Fault::new("seven options are needed"));
+    let [floor, entries, share, rises, view_bytes, most, classes, _] = call.f64s(2)? else {
+        return Err(Fault::new("eight options are needed"));
     };
     Ok(Options {
         thresholds: Thresholds {
@@ -138,15 +148,13 @@ fn list(call: &Call, index: usize) -> std::result::Result<Vec<String>, Fault> {
     Ok(text.split('\0').filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
 }
 
-fn run(ticket: u32, watch: &Mutex<History>, files: &[PathBuf], options: &Options, cancel: &AtomicBool, bell: &Bell) {
+fn run(watch: &Mutex<History>, files: &[PathBuf], options: &Options, cancel: &AtomicBool) -> String {
     let outcome = catch_unwind(AssertUnwindSafe(|| report::analyse(files, &mut locked(watch), options, cancel)));
-    let text = match outcome {
+    match outcome {
         Ok(Ok(text)) => text,
         Ok(Err(error)) => failure(&error.to_string()),
         Err(_) => failure("a bug in heapwise: the thread panicked"),
-    };
-    locked(&RESULTS).insert(ticket, text);
-    ring(bell);
+    }
 }
 
 fn failure(message: &str) -> String {

@@ -189,7 +189,9 @@ impl<'g> Holders<'g> {
     fn script_of(&self, function: u32) -> Option<u32> {
         let shared = self.graph.internal(function, self.names.shared)?;
         let script = self.graph.internal(shared, self.names.script);
-        script.or_else(|| self.graph.internal(shared, self.names.script_or_debug_info))
+        let script = script.or_else(|| self.graph.internal(shared, self.names.script_or_debug_info))?;
+        // While a debugger is at it, what it notes is in between.
+        Some(self.graph.internal(script, self.names.script).unwrap_or(script))
     }
 
     fn is_own(&self, script: &[u8]) -> bool {
