@@ -307,11 +307,18 @@ extern "C" fn ends(isolate: Isolate, kind: c_int, flags: c_int, data: *mut c_voi
     let _ = catch_unwind(AssertUnwindSafe(|| state.ends(isolate, kind as u32, flags as u32)));
 }
 
+thread_local! {
+    /// Whose reserve V8 has [`near_limit`] for. It takes a function once an isolate, or aborts the process, and the addon can
+    /// have been loaded more than once on this thread.
+    static RESERVING: Cell<*const State> = const { Cell::new(ptr::null()) };
+}
+
 extern "C" fn near_limit(data: *mut c_void, limit: usize, _first: usize) -> usize {
     // SAFETY: as in `begins`.
     let Some(state) = (unsafe { data.cast::<State>().as_ref() }) else { return limit };
     let more = state.reserve.replace(0);
     state.reserved.set(more);
+    RESERVING.set(ptr::null());
     if let Some(limits) = &state.api.limits {
         // SAFETY: V8 is calling this function on the isolate's thread, so it is among its callbacks; it may be taken away here,
         // as Node does with its own. Whose is next is asked when the limit is reached again.
@@ -362,17 +369,26 @@ impl Watch {
         self.api.heap(self.isolate)
     }
 
-    /// Raises the limit of the heap by so many bytes, once, when it is reached. 0: not any more. False if V8 cannot.
+    /// Raises the limit of the heap by so many bytes, once, when it is reached. 0: not any more. False if V8 cannot, or if
+    /// another watch of this thread does.
     pub fn reserve(&self, bytes: usize) -> bool {
         let (Some(limits), Some(state)) = (&self.api.limits, self.state()) else { return false };
-        let before = state.reserve.replace(bytes);
-        match (before, bytes) {
-            (0, 0) => (),
-            // SAFETY: it is not among the isolate's callbacks now; `state` is valid until `drop`, which takes it away.
-            (0, _) => unsafe { (limits.add)(self.isolate, near_limit, self.state.cast()) },
-            // SAFETY: it is among them: it was added, and has not been called since, or `reserve` were 0.
-            (_, 0) => unsafe { (limits.remove)(self.isolate, near_limit, 0) },
-            _ => (),
+        let holder = RESERVING.get();
+        let ours = ptr::eq(holder, self.state);
+        if !ours && !holder.is_null() && bytes > 0 {
+            return false;
+        }
+        state.reserve.set(bytes);
+        if !ours && bytes > 0 {
+            RESERVING.set(self.state);
+            // SAFETY: nobody has it among the isolate's callbacks, says `RESERVING`; `state` is valid until `drop`, which takes
+            // it away.
+            unsafe { (limits.add)(self.isolate, near_limit, self.state.cast()) };
+        }
+        if ours && bytes == 0 {
+            RESERVING.set(ptr::null());
+            // SAFETY: it is among them: it was added for this watch, and has not been called since, or `holder` were null.
+            unsafe { (limits.remove)(self.isolate, near_limit, 0) };
         }
         true
     }
