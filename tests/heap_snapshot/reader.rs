@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::build::{EDGE_KINDS, Made, NODE_KINDS, pieces, whole};
+use super::cases::config;
 
 fn any_made() -> impl Strategy<Value = Made> {
     let node = (0..NODE_KINDS.len(), ".{0,12}", 0..1u64 << 40);
@@ -58,6 +59,8 @@ fn is_as_made(made: &Made, graph: &Graph) {
 }
 
 proptest! {
+    #![proptest_config(config(200))]
+
     #[test]
     fn what_was_written_is_read(made in any_made()) {
         is_as_made(&made, &made.graph());

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::build::Made;
+use super::cases::config;
 
 fn any_heap() -> impl Strategy<Value = Made> {
     let kinds = prop::sample::select(vec!["property", "property", "internal", "element", "weak", "shortcut"]);
@@ -54,7 +55,7 @@ fn dominators(graph: &Graph) -> Dominators {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(config(400))]
 
     #[test]
     fn what_is_retained_is_what_would_be_lost(made in any_heap()) {
