@@ -5,9 +5,9 @@ const { once } = require('node:events')
 const http = require('node:http')
 const path = require('node:path')
 const { answer } = require('../common/child')
-const { summary } = require('../common/stats')
 const { start, unlessMissing } = require('./contenders')
 const apps = require('./http-apps')
+const { times } = require('./work')
 
 // A server, the only thing in its process; its clients are in another. Requests without a contender, then as many with
 // it. CPU time of a request before and after, in ns, of all threads of the process.
@@ -45,5 +45,5 @@ async function measure (ask, requests, slices) {
     const { user, system } = process.cpuUsage(began)
     samples.push((user + system) * 1e3 / requests)
   }
-  return summary(samples).median
+  return times(samples)
 }

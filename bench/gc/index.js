@@ -9,6 +9,7 @@ const { contenders } = require('./contenders')
 const { parse, plan, usage } = require('./plan')
 const { show, showAll } = require('./show')
 const { showTargets } = require('./targets')
+const { quickest } = require('./work')
 
 const ours = contenders.filter((contender) => contender.ours).map(({ name }) => name)
 
@@ -45,9 +46,8 @@ async function runPause (cell, folder) {
 // All contenders in one process, several times over.
 async function runShuffled ({ row, script, names, about, rounds, task }) {
   const failures = {}
-  const slower = Object.fromEntries(names.map((name) => [name, []]))
-  const costs = Object.fromEntries(names.map((name) => [name, []]))
-  const seen = Object.fromEntries(names.map((name) => [name, []]))
+  const lists = () => Object.fromEntries(names.map((name) => [name, []]))
+  const [slower, best, costs, seen] = [lists(), lists(), lists(), lists()]
   const each = Math.ceil(rounds / task.processes)
   let collections
   for (let i = 0; i < task.processes; i++) {
@@ -61,11 +61,12 @@ async function runShuffled ({ row, script, names, about, rounds, task }) {
     const { nothing } = answer.samples
     for (const [name, samples] of Object.entries(answer.samples)) {
       slower[name].push(...samples.map((cpu, round) => cpu / nothing[round] - 1))
-      costs[name].push(...samples.map((cpu, round) => (cpu - nothing[round]) / collections))
+      best[name].push(quickest(samples) / quickest(nothing) - 1)
+      costs[name].push((quickest(samples) - quickest(nothing)) / collections)
       seen[name].push(answer.seen[name] / (each * collections))
     }
   }
-  return relative({ row, about, names, failures, collections }, { slower, costs, seen })
+  return relative({ row, about, names, failures, collections }, { slower, best, costs, seen })
 }
 
 // Each contender in processes of its own, before and after it began. Against nothing in the same round, for which
@@ -73,25 +74,26 @@ async function runShuffled ({ row, script, names, about, rounds, task }) {
 async function runTurned (cell, folder) {
   const { row, names, about } = cell
   const { answers, failures } = await takeTurns(cell, folder)
-  const slower = {}
-  const costs = {}
-  const seen = {}
-  const looks = {}
-  const grew = ({ before, after }) => after / before
+  const [slower, best, costs, seen, looks] = [{}, {}, {}, {}, {}]
+  const grew = ({ before, after }, of) => after[of] / before[of]
   for (const name of names) {
     if (failures[name] || failures.nothing) continue
-    slower[name] = answers[name].map((answer, round) => grew(answer) / grew(answers.nothing[round]) - 1)
-    costs[name] = answers[name].map((answer, round) => slower[name][round] * answer.before / (answer.collections ?? 1))
+    const than = (of) => answers[name].map((answer, round) => grew(answer, of) / grew(answers.nothing[round], of) - 1)
+    slower[name] = than('median')
+    best[name] = than('best')
+    costs[name] = answers[name].map(({ before, collections = 1 }, round) => {
+      return best[name][round] * before.best / collections
+    })
     seen[name] = answers[name].map((answer) => answer.seen)
     looks[name] = answers[name].map((answer) => answer.look)
   }
   const [{ collections } = {}] = answers.nothing
-  return relative({ row, about, names, failures, collections }, { slower, costs, seen, looks })
+  return relative({ row, about, names, failures, collections }, { slower, best, costs, seen, looks })
 }
 
 // By how much of its time a program is slower, what that is per collection (or request), what share of the collections
 // was seen, and what a look of leaks.watch takes.
-function relative ({ row, about, names, failures, collections }, { slower, costs, seen, looks = {} }) {
+function relative ({ row, about, names, failures, collections }, { slower, best = {}, costs, seen, looks = {} }) {
   const results = []
   const add = (measure, unit, samples) => {
     const medians = {}
@@ -102,6 +104,7 @@ function relative ({ row, about, names, failures, collections }, { slower, costs
     if (Object.keys(medians).length > 0) results.push({ row, about, measure, unit, collections, medians, failures })
   }
   add('slower', 'share', slower)
+  add('at best', 'share', best)
   add(row === 'http' ? 'request' : 'collection', 'ns', costs)
   if (row !== 'http') add('seen', 'share', seen)
   add('look', 'ns', looks)

@@ -27,7 +27,7 @@ const defaults = { rounds: undefined, clock: 'cpu', json: undefined, quick: fals
 // What each row takes: rounds, and what is done in one.
 const efforts = {
   pause: { rounds: 7, ms: 300, fulls: 60 },
-  shuffled: { rounds: 150, processes: 5, sliceMs: 60 },
+  shuffled: { rounds: 300, processes: 5, sliceMs: 30 },
   'turned on': { rounds: 9, sliceMs: 60, slices: 25 },
   http: { rounds: 7, slices: 25, requests: 1000 }
 }

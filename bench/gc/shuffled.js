@@ -4,7 +4,7 @@ const { answer } = require('../common/child')
 const { gc } = require('../common/gc')
 const { generator, shuffle } = require('../common/random')
 const { start, unlessMissing } = require('./contenders')
-const { collectionsOf, cpu, run, settle, warm } = require('./work')
+const { collectionsOf, cpu, run, settle, turn, warm } = require('./work')
 
 // All contenders that leave nothing behind, in one process: each round runs the same slice of a program with each of
 // them, in another order each time. CPU time of each slice, in ns.
@@ -34,7 +34,7 @@ answer(async ({ contenders, rounds, sliceMs, seed }) => {
 
 async function slice (name, steps) {
   gc()
-  await settle()
+  await turn()
   const contender = start(name)
   const began = cpu()
   await run(steps)

@@ -2,9 +2,8 @@
 
 const { answer } = require('../common/child')
 const { gc } = require('../common/gc')
-const { summary } = require('../common/stats')
 const { start, unlessMissing } = require('./contenders')
-const { collectionsOf, cpu, run, settle, warm } = require('./work')
+const { collectionsOf, cpu, run, settle, times, warm } = require('./work')
 
 // One contender in a process of its own: slices of a program without it, then as many with it. CPU time of a slice
 // before and after, in ns; what the contender does when it ends is shared among the slices.
@@ -22,7 +21,8 @@ answer(({ contender: name, slices, sliceMs }) => unlessMissing(async () => {
   const told = await contender.tell()
   const collections = await collectionsOf(steps, 3)
   const share = told.seen === undefined ? undefined : told.seen / ((slices + 1) * collections)
-  return { before, after: after + end, collections, seen: share, source: told.source }
+  for (const each of ['median', 'best']) after[each] += end
+  return { before, after, collections, seen: share, source: told.source }
 }))
 
 async function measure (steps, slices) {
@@ -35,5 +35,5 @@ async function measure (steps, slices) {
     samples.push(cpu() - began)
   }
   await settle()
-  return summary(samples).median
+  return times(samples)
 }

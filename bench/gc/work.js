@@ -2,6 +2,7 @@
 
 const { setImmediate: turn, setTimeout: pass } = require('node:timers/promises')
 const { PerformanceObserver } = require('node:perf_hooks')
+const { quantile, summary } = require('../common/stats')
 
 // Steps between two turns of the event loop: a millisecond or two.
 const chunk = 4096
@@ -65,4 +66,10 @@ async function collectionsOf (steps, slices) {
   return seen / slices
 }
 
-module.exports = { collectionsOf, cpu, run, settle, warm }
+// What the quickest tenth of the slices took at most: nothing else had the processor then.
+const quickest = (samples) => quantile(Float64Array.from(samples).sort(), 0.1)
+
+// The median of the slices, and that.
+const times = (samples) => ({ median: summary(samples).median, best: quickest(samples) })
+
+module.exports = { collectionsOf, cpu, quickest, run, settle, times, turn, warm }
