@@ -10,10 +10,10 @@ const { defineProperty, getOwnPropertyDescriptor } = Object
 // Of each replacement: { active, original }.
 const marks = new WeakMap()
 
-/** What is under replacements of ours that only pass through. */
+/** What is under replacements of ours. */
 const beneath = fn => {
   let mark = marks.get(fn)
-  while (mark !== undefined && !mark.active) {
+  while (mark !== undefined) {
     fn = mark.original
     mark = marks.get(fn)
   }
