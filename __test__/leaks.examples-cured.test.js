@@ -11,5 +11,5 @@ test.each(Object.keys(catalogue))('%s', async example => {
   const { findings, failures, cost } = await report(example, '--cured')
   expect({ findings, failures }).toEqual({ findings: [], failures: {} })
   expect(Object.keys(cost).sort())
-    .toEqual(['buffers', 'collections', 'globals', 'listeners', 'pools', 'stacks', 'timers'])
+    .toEqual(['buffers', 'collections', 'globals', 'listeners', 'pools', 'stacks', 'timers', 'types'])
 })

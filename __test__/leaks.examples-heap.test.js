@@ -3,7 +3,7 @@
 // examples/leaks: what is found in the heap, by snapshots and by V8's sampling profiler; and that docs/leaks.md shows
 // it as it is.
 
-const { fileOf, leakOf, lineOf, notPrinted, placeOf, report } = require('./support/leak-examples.js')
+const { fileOf, leakOf, lineOf, notPrinted, placeOf, report, reportTypes } = require('./support/leak-examples.js')
 
 jest.setTimeout(120_000)
 
@@ -54,9 +54,10 @@ test('buffer-slice: the slices are found, and what they keep', async () => {
   const { findings, failures, text } = await report('buffer-slice', '--parts', 'buffers')
   expect(failures).toEqual({})
   const [finding] = findings.filter(({ kind }) => kind === 'buffer')
-  expect(finding.name).toContain('heads')
+  expect(finding.name).toBe('heads')
   expect(lineOf(finding.place)).toBe(placeOf('buffer-slice', 'const heads ='))
-  expect(finding.message).toMatch(/300 Buffers of 16 bytes/)
+  expect(finding.message).toMatch(/\b300 Buffers of 16 bytes\b/)
+  expect(finding.growth.to).toBeGreaterThan(300 * 32_768)
   expect(notPrinted('buffer-slice', text)).toEqual([])
 })
 
@@ -77,4 +78,15 @@ describe.each([
     expectAllInside(example, findings)
     if (example !== 'cache-object') expect(notPrinted(example, text)).toEqual([])
   })
+})
+
+test('unused-closure: where V8 counts by type, it says what grows', async () => {
+  const { findings, failures } = await reportTypes('unused-closure')
+  expect(failures).toEqual({})
+  expect(findings).toContainEqual(expect.objectContaining({
+    kind: 'type', name: 'the elements of arrays', source: 'object statistics'
+  }))
+  expect(findings.filter(({ kind }) => kind !== 'type')).toEqual([])
+  const cured = await reportTypes('unused-closure', '--cured')
+  expect([cured.findings, cured.failures]).toEqual([[], {}])
 })

@@ -34,11 +34,21 @@ const leakOf = name => placeOf(name, MARK)
 /** Without the column. */
 const lineOf = place => place?.replace(/:\d+$/, '')
 
-const execute = (...args) => run(process.execPath, [program, ...args], { cwd: root, timeout: 120_000 })
+const start = args => run(process.execPath, args, { cwd: root, timeout: 120_000 })
+const execute = (...args) => start([program, ...args])
+
+const SIZE = ['--requests', '1500']
 
 /** What was found in the end: { findings, failures, cost, memory, gc, text }. */
 async function report (name, ...args) {
-  const { stdout } = await execute(name, '--json', '--requests', '1500', ...args)
+  const { stdout } = await execute(name, '--json', ...SIZE, ...args)
+  return JSON.parse(stdout)
+}
+
+/** The same of the part `types`, in a Node that counts by type. */
+async function reportTypes (name, ...args) {
+  const flags = ['--track-gc-object-stats']
+  const { stdout } = await start([...flags, program, name, '--parts', 'types', '--json', ...SIZE, ...args])
   return JSON.parse(stdout)
 }
 
@@ -73,4 +83,6 @@ function notPrinted (name, text) {
   return sites.length > 0 && !sites.some(line => printed.includes(line)) ? [...lost, ...sites] : lost
 }
 
-module.exports = { execute, fileOf, home, leakOf, lineOf, notPrinted, placeOf, report, sourceOf, toldOf }
+module.exports = {
+  execute, fileOf, home, leakOf, lineOf, notPrinted, placeOf, report, reportTypes, settle, sourceOf, toldOf
+}

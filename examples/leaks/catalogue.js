@@ -18,7 +18,7 @@ module.exports = {
   'unused-closure': { about: 'a closure that nobody calls, and that keeps what is not needed', parts: 'stacks' },
   'promise-race': { about: 'races against a promise that never settles', parts: 'stacks' },
   'lost-promise': { about: 'promises that nobody settles', parts: 'collections' },
-  'buffer-slice': { about: 'slices of 16 bytes that keep whole uploads', parts: 'buffers', bodyBytes: 16_384 },
+  'buffer-slice': { about: 'slices of 16 bytes that keep whole uploads', parts: 'buffers', bodyBytes: 32_768 },
   'pool-not-released': { about: 'Buffers of a pool that are not given back', parts: 'pools' },
   'cache-without-bound': { about: 'a cache with a time but no bound', parts: 'pools' }
 }

@@ -55,12 +55,13 @@ async function run (name, { variant, requests, parts }) {
 }
 
 /** A report in words. */
-function told ({ findings, memory, gc }) {
+function told ({ findings, failures, memory, gc }) {
   const mb = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MB`
   return [
     `rss ${mb(memory.rss)}, heap ${mb(memory.heapUsed)}, external ${mb(memory.external)}; ` +
       `${gc.collections} collections, ${(gc.gcTimeRatio * 100).toFixed(1)} % of the time`,
     ...findings.map(({ kind, confidence, message }) => `${kind} (${confidence}): ${message}`),
+    ...Object.entries(failures).map(([part, message]) => `${part} could not look: ${message}`),
     ...findings.length === 0 ? ['nothing found'] : []
   ].join('\n')
 }

@@ -1,6 +1,7 @@
 'use strict'
 
-// Of each upload its first bytes are kept, to tell what kind of file it was: a copy of them.
+// Of the last 300 uploads the first bytes are kept, to see later what kind of files they were: a copy of them, which
+// keeps nothing else.
 
 const http = require('node:http')
 const { buffer } = require('node:stream/consumers')

@@ -1,7 +1,7 @@
 'use strict'
 
-// Of each upload its first bytes are kept, to tell what kind of file it was: those of the last 300. A slice of a
-// Buffer is a view of it, so 16 bytes keep the whole upload.
+// Of the last 300 uploads the first bytes are kept, to see later what kind of files they were. That is 5 KB. But a
+// slice of a Buffer is a view of it, so 16 bytes keep the whole upload.
 
 const http = require('node:http')
 const { buffer } = require('node:stream/consumers')
