@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../common/cases.rs"]
+mod cases;
 mod model;
 mod random;
 mod rates;

@@ -5,7 +5,7 @@ use heapwise::core::gc::trend::rank::{mann_kendall, median, ranks, sen, theil_se
 use heapwise::core::gc::trend::{Assessment, Confidence, Options, Verdict, assess};
 use proptest::prelude::*;
 
-use super::common::config;
+use super::cases::config;
 
 /// Small integers, so that ties are frequent and sums exact.
 fn values(most: usize) -> impl Strategy<Value = Vec<f64>> {

@@ -71,8 +71,7 @@ impl Course {
         if first.grows && first.lately {
             return first;
         }
-        let last = time.len().saturating_sub(1).max(1) as f64;
-        let even: Vec<f64> = (0..time.len()).map(|i| i as f64 / last).collect();
+        let even = even(time.len());
         // Where they are about the same, another look would only be another chance to err.
         if time.iter().zip(&even).all(|(time, even)| (time - even).abs() < APART) {
             return first;
@@ -80,4 +79,10 @@ impl Course {
         let second = Self::along(&even, rise);
         if second.grows && (second.lately || !first.grows) { second } else { first }
     }
+}
+
+/// `n` steps from 0 to 1: the axis of collections.
+pub fn even(n: usize) -> Vec<f64> {
+    let last = n.saturating_sub(1).max(1) as f64;
+    (0..n).map(|i| i as f64 / last).collect()
 }

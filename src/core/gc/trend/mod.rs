@@ -25,7 +25,7 @@ const WAVE_AN_HOUR: f64 = 0.06;
 const LIKELY_WEIGHT: f64 = 5.2;
 /// Standard errors, and share of the level, that make it worth an alarm: a series is looked at again and again.
 const LEAK_WEIGHT: f64 = 6.5;
-const LEAK_SHARE: f64 = 0.07;
+const LEAK_SHARE: f64 = 0.08;
 /// Growth that does not matter, as a share of the level.
 const SMALL_SHARE: f64 = 0.05;
 /// Growth that noise explains, in standard deviations of what the line leaves over.
@@ -365,13 +365,17 @@ fn settles(points: &[(f64, f64)], options: &Options<'_>, growth: f64) -> bool {
     let all = clean(&[recent, points].concat());
     let span = all.last().zip(all.first()).map_or(0.0, |(last, first)| last.0 - first.0);
     let series = Series::new(&all, span);
-    let figures = Figures::of(&series);
-    if figures.slope.slope <= 0.0 || !shape::levels_off(&series.x, &figures.calm, figures.slope.slope) {
-        return false;
-    }
-    let part = shape::steady_part(&series.x, &figures.calm);
-    let share = points.last().zip(points.first()).map_or(1.0, |(last, first)| (last.0 - first.0) / span);
-    part.errors < 6.0 || part.growth * share < 0.6 * growth
+    let calm = drift::calm(&series.y);
+    let share = points.len() as f64 / all.len() as f64;
+    let time = points.last().zip(points.first()).map_or(1.0, |(last, first)| (last.0 - first.0) / span);
+    let settles = |axis: &[f64], share: f64| {
+        let slope = rank::theil_sen(axis, &series.y);
+        slope > 0.0 && shape::levels_off(axis, &calm, slope) && {
+            let part = shape::steady_part(axis, &calm);
+            part.errors < 6.0 || part.growth * share < 0.6 * growth
+        }
+    };
+    settles(&series.x, time) || settles(&course::even(all.len()), share)
 }
 
 /// Whether the value grew over a whole season and more.
