@@ -13,9 +13,11 @@ const SHARE = 0.25
 /** What a stage adds must be so many times what the rounds differ by. */
 const NOISE = 5
 /** A growth a call below this share of that of the stage before comes to an end. */
-const HOLDS = 0.4
+const HOLDS = 1 / 3
 /** By steps the growth of a stage is that of one or two of them, more or less. */
 const HOLDS_STEPPED = 0.35
+/** Rounds that differ by this share of the usual one are even. */
+const EVEN = 0.25
 /** After so many stages it must be decided. */
 const STAGES = 3
 
@@ -64,11 +66,14 @@ const hasRisen = ({ total, rounds, deviation }, least) => total >= least * round
 /** Bytes a call of a usual round. */
 const rate = ({ usual, calls }) => usual / calls
 
-const isLeak = (seen, least, step) => {
+/** Nearly every round grows by the same. Compiled code does not: so less is enough. */
+const isEven = stage => stage.deviation <= EVEN * stage.usual
+
+const isLeak = (seen, suspect, least, step) => {
   const last = seen.at(-1)
   const before = seen.slice(0, -1)
   const holds = before.every((stage, i) => rate(last) >= HOLDS ** (before.length - i) * rate(stage))
-  if (holds && isSteady(last, least(last))) return true
+  if (holds && isSteady(last, isEven(last) ? suspect(last) : least(last))) return true
   if (seen.length < STAGES || !seen.every(stage => hasRisen(stage, least(stage)))) return false
   if (seen.slice(1).some(({ total }) => total < step)) return false
   return last.total / last.allCalls >= HOLDS_STEPPED * sum(before, 'total') / sum(before, 'allCalls')
@@ -97,7 +102,7 @@ const judge = (stages, threshold, last = false) => {
   if (now.usual < suspect(now) && !hasRisen(now, suspect(now))) return { verdict: 'clean', perCall }
   if (last) return { verdict: isSteady(now, least(now)) ? 'leak' : 'clean', perCall }
   if (stages.length === 1) return { verdict: 'undecided', perCall }
-  if (isLeak(seen, least, threshold.step ?? 0)) return { verdict: 'leak', perCall }
+  if (isLeak(seen, suspect, least, threshold.step ?? 0)) return { verdict: 'leak', perCall }
   return { verdict: stages.length < STAGES ? 'undecided' : 'clean', perCall }
 }
 

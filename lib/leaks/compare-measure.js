@@ -21,10 +21,10 @@ const heapBytes = () => {
   return bytes
 }
 
-const bytesOf = row => {
+const bytesOf = (row, heap) => {
   const { number_of_native_contexts: contexts } = v8.getHeapStatistics()
   const { external, arrayBuffers } = process.memoryUsage()
-  row[0] = heapBytes()
+  row[0] = heap
   row[1] = Math.max(0, external - arrayBuffers)
   row[2] = arrayBuffers
   row[3] = contexts
@@ -95,13 +95,13 @@ class Readings {
     return all.subarray(index * width, (index + 1) * width)
   }
 
-  /** Once everything that goes has gone: see `settle`. */
-  take () {
+  /** Once everything that goes has gone: see `settle`. `heap`: its bytes. */
+  take (heap) {
     const index = this.#count
     if (index === this.#rows) throw new RangeError('no room for a reading')
     countHandles(this.handles, this.#row(this.#handles, MOST_NAMES, index))
     countListeners(this.listeners, this.#row(this.#listeners, MOST_NAMES, index))
-    bytesOf(this.#row(this.#memory, MEMORY.length, index))
+    bytesOf(this.#row(this.#memory, MEMORY.length, index), heap)
     this.#count += 1
     return index
   }
@@ -134,4 +134,4 @@ const openListeners = () => {
   return count
 }
 
-module.exports = { Readings, usedBytes, openHandles, openListeners, MEMORY }
+module.exports = { Readings, heapBytes, usedBytes, openHandles, openListeners, MEMORY }

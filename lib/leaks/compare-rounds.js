@@ -6,8 +6,8 @@ const { hrtime } = require('node:process')
 const v8 = require('node:v8')
 const { setTimeout: sleep } = require('node:timers/promises')
 
-const { settle, collectAll } = require('./compare-collect')
-const { openHandles, openListeners, usedBytes } = require('./compare-measure')
+const { collectAll, readExactly, settle } = require('./compare-collect')
+const { heapBytes, openHandles, openListeners, usedBytes } = require('./compare-measure')
 
 /** A round takes about so long. */
 const ROUND_MS = 40
@@ -90,6 +90,12 @@ class Rounds {
   async settle () {
     if (this.#options.settle > 0) await sleep(this.#options.settle)
     await settle(usedBytes, this.#collect)
+  }
+
+  /** As `settle`; the bytes of the heap after that. They were `before`, if they were read before. */
+  async readHeap (before = undefined) {
+    await this.settle()
+    return readExactly(heapBytes, before, this.#collect)
   }
 
   /** Finds how many calls make a round: enough to see a small leak, not so many that a large one does harm. */

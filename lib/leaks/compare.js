@@ -69,8 +69,7 @@ class Comparison {
     const start = clock()
     await this.#rounds.calibrate()
     await this.#rounds.warmUp()
-    await this.#rounds.settle()
-    this.#readings.take()
+    this.#readings.take(await this.#rounds.readHeap())
     let verdicts = []
     let { calls } = this.#rounds
     for (let stage = 0; stage < STAGES; stage++) {
@@ -90,10 +89,14 @@ class Comparison {
       const before = clock()
       await this.#rounds.run(calls)
       const took = clock() - before
-      await this.#rounds.settle()
-      this.#times[this.#readings.take()] = took
+      const heap = await this.#rounds.readHeap(this.#heapAt(this.#readings.count - 1))
+      this.#times[this.#readings.take(heap)] = took
     }
     this.#stages.push({ calls, from, to: this.#readings.count - 1 })
+  }
+
+  #heapAt (index) {
+    return this.#readings.memory('heap', index, index)[0]
   }
 
   async #report (verdicts, start) {
