@@ -7,7 +7,7 @@
 const { checkNames } = require('../cache/options')
 const { invalidNumber } = require('../errors')
 const { readSize } = require('../size')
-const { identify, perHour } = require('./collections')
+const { identify, perHour, unique } = require('./collections')
 const { looksOf } = require('./collections-looks')
 const { measureViews } = require('./collections-live')
 const { bytesText, confidenceOf, count } = require('./finding')
@@ -47,8 +47,9 @@ const CLEARLY = 4
 const SAME = 0.25
 
 class Buffers {
-  // What was asked of collections that do not grow, by id.
+  // What was asked of collections that do not grow, by id; the others have their turn at the next look.
   #asked = new Map()
+  #left = 0
   #options
   #places
   #looks
@@ -69,14 +70,15 @@ class Buffers {
     const isGrowth = grower => grower.memoryGrows && this.#isEnough(grower.viewBytes)
     const grown = look.growers.filter(isGrowth).slice(0, MOST_ASKED)
     const large = look.growers.filter(grower => !isGrowth(grower) && this.#isLarge(grower))
-      .sort((a, b) => b.viewBytes.to - a.viewBytes.to).slice(0, MOST_ASKED)
+      .sort((a, b) => b.viewBytes.to - a.viewBytes.to)
+    this.#left = MOST_ASKED - grown.length
     const found = [
       ...grown.map(grower => this.#growth(grower, look.times)),
       ...large.map(grower => this.#pinned(grower))
     ].filter(Boolean)
     this.#forget(large)
     this.costMs += performance.now() - start
-    return found
+    return unique(found)
   }
 
   #isLarge ({ large, viewBytes, largeLooks }) {
@@ -85,18 +87,20 @@ class Buffers {
 
   /** Keeps what was asked of those that are still there. */
   #forget (large) {
-    this.#asked = new Map(large.map(({ id }) => [id, this.#asked.get(id)]))
+    const ids = new Set(large.map(({ id }) => id))
+    for (const id of this.#asked.keys()) if (!ids.has(id)) this.#asked.delete(id)
   }
 
   /** Views of much larger memory that stay, though there are no more of them. */
   #pinned (grower) {
     const { id, viewBytes: { to }, largeLooks } = grower
     let asked = this.#asked.get(id)
-    if (asked === undefined || Math.abs(asked.to - to) > SAME * asked.to) {
+    if (this.#left > 0 && (asked === undefined || Math.abs(asked.to - to) > SAME * asked.to)) {
+      this.#left -= 1
       asked = { to, live: this.#looks.live.with(id, measureViews) }
       this.#asked.set(id, asked)
     }
-    const { live } = asked
+    const live = asked?.live
     const isPinned = live !== undefined && live.memory >= this.#options.minimum &&
       live.memory >= live.bytes * this.#options.ratio * CLEARLY
     const who = isPinned ? identify(grower, this.#places) : undefined

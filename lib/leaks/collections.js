@@ -30,6 +30,9 @@ const check = options => {
   return { minimum, share, looks, maxHeap: readSize('collections.maxHeap', maxHeap, 1, Number.MAX_SAFE_INTEGER) }
 }
 
+// What users make of heapwise and fill themselves. All else of it grows by what it finds, within bounds.
+const CACHES = ['LRUCache', 'BoundedMap', 'OffHeapCache']
+
 /** How many an hour, between the look when it began and the last. */
 const perHour = ({ from, to, looks }, times) => {
   const hours = (times.at(-1) - times[Math.max(times.length - looks, 0)]) / 3_600_000
@@ -43,7 +46,7 @@ const bytesOf = ({ entries, retained }) =>
 const sortText = ({ sort, class: name, holder: { within } }) => {
   if (within !== '') return within
   if (sort === 'object') return name === 'Object' ? 'object' : `object of class ${name}`
-  return name === sort ? sort : `${name} (a ${sort})`
+  return name === sort || CACHES.includes(name) ? name : `${name} (a ${sort})`
 }
 
 /** Who it is, in words: 'the Map sessions (module scope)'. */
@@ -52,9 +55,6 @@ const subjectOf = (grower, name, place) => {
   return `the ${sortText(grower)} ${name}` + (place === undefined ? '' : ` at ${place}`) +
     (scope === undefined ? '' : ` (${scope})`)
 }
-
-// What users make of heapwise and fill themselves. All else of it grows by what it finds, within bounds.
-const CACHES = ['LRUCache', 'BoundedMap', 'OffHeapCache']
 
 /** The name and the place of a grower, and both in words. Undefined if it has no name, or is heapwise's business. */
 const identify = (grower, places) => {
@@ -71,7 +71,8 @@ const unique = findings => {
   const kept = new Map()
   for (const finding of findings) {
     const key = `${finding.name}\n${finding.place}`
-    if (!(kept.get(key)?.growth.bytes >= finding.growth.bytes)) kept.set(key, finding)
+    const other = kept.get(key)?.growth
+    if (other === undefined || other.bytes < finding.growth.bytes) kept.set(key, finding)
   }
   return [...kept.values()]
 }
@@ -138,4 +139,4 @@ class Collections {
 /** @param {Context} context */
 const start = context => new Collections(check(context.options), context)
 
-module.exports = { name: NAME, check, identify, perHour, start }
+module.exports = { name: NAME, check, identify, perHour, start, unique }

@@ -31,29 +31,41 @@ static RESULTS: Lazy<Mutex<HashMap<u32, String>>> = Lazy::new(Mutex::default);
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 thread_local! {
-    /// The work that this thread's environment has begun.
-    static JOBS: RefCell<Jobs> = RefCell::default();
+    /// What belongs to this thread.
+    static OWN: RefCell<Own> = RefCell::default();
 }
 
 #[derive(Debug, Default)]
-struct Jobs(Vec<Job>);
+struct Own {
+    jobs: Vec<Job>,
+    /// Watches that are open.
+    watches: Vec<u32>,
+    /// Results that have not been fetched.
+    tickets: Vec<u32>,
+}
 
+/// Work that has begun.
 #[derive(Debug)]
 struct Job {
-    ticket: u32,
     cancel: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-impl Drop for Jobs {
-    /// The thread ends. Nobody fetches what is not done yet.
+impl Drop for Own {
+    /// The thread ends. Nobody will fetch or close anything.
     fn drop(&mut self) {
-        for job in &self.0 {
+        for job in &self.jobs {
             job.cancel.store(true, Ordering::Relaxed);
         }
-        for job in self.0.drain(..) {
+        for job in self.jobs.drain(..) {
             let _ = job.thread.join();
-            locked(&RESULTS).remove(&job.ticket);
+        }
+        for ticket in &self.tickets {
+            locked(&RESULTS).remove(ticket);
+        }
+        for watch in &self.watches {
+            let history = locked(&WATCHES).remove(watch);
+            drop(history);
         }
     }
 }
@@ -74,13 +86,16 @@ pub fn register(exports: &Exports) -> Result<()> {
 /// `() -> watch`
 fn open(_: &Call) -> Outcome {
     let watch = NEXT.fetch_add(1, Ordering::Relaxed);
+    OWN.with(|own| own.borrow_mut().watches.push(watch));
     locked(&WATCHES).insert(watch, Watch::default());
     Ok(Reply::U32(watch))
 }
 
 /// `(watch)`
 fn close(call: &Call) -> Outcome {
-    let watch = locked(&WATCHES).remove(&call.u32(0)?);
+    let number = call.u32(0)?;
+    OWN.with(|own| own.borrow_mut().watches.retain(|&watch| watch != number));
+    let watch = locked(&WATCHES).remove(&number);
     drop(watch);
     Ok(Reply::Nothing)
 }
@@ -109,10 +124,11 @@ fn analyse(call: &Call) -> Outcome {
             ring(&bell);
         })
         .map_err(|error| Fault::new(format!("no thread could be started: {error}")))?;
-    JOBS.with(|jobs| {
-        let mut jobs = jobs.borrow_mut();
-        jobs.0.retain(|job| !job.thread.is_finished());
-        jobs.0.push(Job { ticket, cancel, thread });
+    OWN.with(|own| {
+        let mut own = own.borrow_mut();
+        own.jobs.retain(|job| !job.thread.is_finished());
+        own.jobs.push(Job { cancel, thread });
+        own.tickets.push(ticket);
     });
     Ok(Reply::U32(ticket))
 }
@@ -165,7 +181,9 @@ fn failure(message: &str) -> String {
 
 /// `(ticket) -> text | null`
 fn result(call: &Call) -> Outcome {
-    let Some(text) = locked(&RESULTS).remove(&call.u32(0)?) else { return Ok(Reply::Null) };
+    let number = call.u32(0)?;
+    let Some(text) = locked(&RESULTS).remove(&number) else { return Ok(Reply::Null) };
+    OWN.with(|own| own.borrow_mut().tickets.retain(|&ticket| ticket != number));
     if text.is_ascii() {
         return call.string(Text { wide: false, bytes: text.as_bytes() });
     }

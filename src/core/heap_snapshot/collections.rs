@@ -207,6 +207,11 @@ impl ViewFinder {
         Self { stamp: vec![0; if any { memory.len() } else { 0 }], question: 0, memory, any }
     }
 
+    /// Whether there is no view at all.
+    pub fn is_empty(&self) -> bool {
+        !self.any
+    }
+
     /// The views that are entries of `collection`, or properties of entries.
     pub fn within(&mut self, graph: &Graph, names: &Names, collection: u32) -> Views {
         let mut sum = Views::default();

@@ -194,6 +194,11 @@ impl<'g> Holders<'g> {
         Some(self.graph.internal(script, self.names.script).unwrap_or(script))
     }
 
+    /// Whether a node is an object of a class of heapwise's own.
+    pub fn is_of_own_class(&self, node: u32) -> bool {
+        self.graph.location(node).is_some_and(|location| self.own.contains(&location.script))
+    }
+
     fn is_own(&self, script: &[u8]) -> bool {
         let plain = script.strip_prefix(b"file://").unwrap_or(script);
         self.foreign.iter().any(|start| !start.is_empty() && plain.starts_with(start))
@@ -371,7 +376,7 @@ impl<'g> Holders<'g> {
             _ if graph.name_index(from) == self.names.context_cell => return None,
             _ => (Via::Inner, String::new()),
         };
-        let own = graph.location(from).is_some_and(|location| self.own.contains(&location.script));
+        let own = self.is_of_own_class(from);
         Some(Step { via, name, class: self.class(from), own })
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::classes::Classes;
-use super::collections::{Collection, ViewFinder, Views, find};
+use super::collections::{Collection, Sort, ViewFinder, Views, find};
 use super::graph::{Graph, NodeKind};
 use super::history::{Course, Grower, History, Thresholds};
 use super::holders::{End, Holder, Holders, Place};
@@ -73,7 +73,7 @@ pub fn analyse(
         let begun = Instant::now();
         let graph = open(file, cancel).map_err(fault)?;
         let names = Names::new(graph.strings());
-        let seen = survey(&graph, &names, options.thresholds.floor);
+        let seen = survey(&graph, &names, &options.thresholds);
         let size = graph.sizes.iter().fold(0u64, |sum, &size| sum.saturating_add(size));
         out.open('{').key("file").text(&file.to_string_lossy());
         out.key("nodes").number(graph.nodes() as f64).key("edges").number(graph.edges() as f64);
@@ -111,13 +111,23 @@ fn marks(graph: &Graph) -> Vec<u32> {
         .collect()
 }
 
-/// All collections with their views.
-fn survey(graph: &Graph, names: &Names, floor: u32) -> Vec<(u32, Collection, Views)> {
-    let found = find(graph, names, floor);
+/// Few entries are enough if they are views of much memory: of so many entries on, for such a part of what is told.
+const FEW: u32 = 2;
+const PART: u64 = 4;
+
+/// All collections with their views: those of many entries, and those of few that keep much memory.
+pub fn survey(graph: &Graph, names: &Names, thresholds: &Thresholds) -> Vec<(u32, Collection, Views)> {
     let mut finder = ViewFinder::new(graph, names);
-    let with_views = found.into_iter().map(|collection| {
+    let floor = thresholds.floor;
+    let found = find(graph, names, if finder.is_empty() { floor } else { floor.min(FEW) });
+    let with_views = found.into_iter().filter_map(|collection| {
+        // An object of few properties is no collection.
+        if collection.entries < floor && collection.sort == Sort::Object {
+            return None;
+        }
         let views = finder.within(graph, names, collection.node);
-        (graph.id(collection.node), collection, views)
+        let followed = collection.entries >= floor || views.bytes.saturating_mul(PART) >= thresholds.view_bytes.max(1);
+        followed.then(|| (graph.id(collection.node), collection, views))
     });
     with_views.collect()
 }
@@ -146,6 +156,10 @@ fn conclude(out: &mut Writer, graph: &Graph, names: &Names, growers: &[Grower], 
             let node = grower.collection.node;
             // What nobody holds is garbage of the next collection, or of V8's own.
             if !dominators.is_alive(node) {
+                continue;
+            }
+            // The inside of a cache is told by what is in it.
+            if grower.collection.sort == Sort::Object && holders.is_of_own_class(node) {
                 continue;
             }
             let holder = holders.of(node);
