@@ -56,6 +56,15 @@ test('nothing, or less than is asked, is none', () => {
   expect(verdictOf(stagesOf(calls => BASE + 100 * calls, 1000), { ...BYTES, perCall: 99 })).toBe('leak')
 })
 
+test('less is enough if the rounds grow by the same', () => {
+  const even = stagesOf(calls => BASE + 100 * calls, 20)
+  expect(verdictOf(even)).toBe('leak')
+  // By as much, but not evenly, as V8 does.
+  const wild = stagesOf((calls, round) => BASE + 100 * calls + (round % 2) * 1800, 20)
+  expect(verdictOf(wild)).toBe('clean')
+  expect(verdictOf(stagesOf(calls => BASE + 10 * calls, 20))).toBe('clean')
+})
+
 test('a growth by steps that double is a leak', () => {
   fc.assert(fc.property(fc.double({ min: 1, max: 2, noNaN: true }), fc.constantFrom(1.5, 2), (first, factor) => {
     // The room of a table after so many entries.
