@@ -36,6 +36,24 @@ describe.each(SOURCES)('source %s', source => {
     expect(exits).toBe(0)
   })
 
+  test('the watch of a monitor that nobody has any more ends', async () => {
+    const { stdout, stderr } = await run(source, `
+      const before = globalThis.setTimeout
+      let monitor = new GcMonitor({ source, leaks: true })
+      const during = globalThis.setTimeout !== before
+      monitor = undefined
+      let turns = 0
+      const look = () => {
+        gc()
+        if (globalThis.setTimeout !== before && turns++ < 2000) return setImmediate(look)
+        console.log(during, globalThis.setTimeout === before)
+        process.exit()
+      }
+      look()
+    `)
+    expect([stdout, stderr]).toEqual(['true true\n', ''])
+  })
+
   test('a leak is told with what was found', async () => {
     const { stdout, stderr } = await run(source, `
       const monitor = new GcMonitor({ source, interval: 10, leaks: { timers: true, interval: 100 } })

@@ -125,7 +125,7 @@ class GcMonitor extends Listened {
   #arrange () {
     const { running } = this
     const wanted = name => running && listens(this, name)
-    const limits = running && this.#watchers.limited(wanted)
+    const limits = running && this.#watchers.limit(wanted)
     const drain = wanted('gc') || (running && this.#streams.size > 0)
     this.#trends.judging = wanted('leak')
     const sample = wanted('sample') || wanted('leak') || wanted('pressure')

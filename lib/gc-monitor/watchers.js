@@ -69,7 +69,6 @@ class Watchers {
     this.#peak = 0
     this.#floor = null
     if (heapLimit?.reserve > 0) this.#reserve(heapLimit.reserve, source)
-    if (rssLimit !== undefined) this.#sampling = start(RSS_MS)
     if (this.#leaks !== undefined) this.#watch = require('../leaks/watch').watch(this.#leaks)
   }
 
@@ -84,17 +83,28 @@ class Watchers {
   stop () {
     if (this.#reserved) native.gcReserve(0)
     this.#reserved = false
-    this.#sampling?.stop()
-    this.#sampling = undefined
+    this.#sample(false)
     this.#watch?.stop()
     this.#watch = undefined
   }
 
-  /** Whether limits are to be looked after: those that somebody hears of, or that do something by themselves. */
-  limited (wanted) {
-    const heap = this.#heapLimit
-    if (heap !== undefined && (wanted('heapLimit') || heap.snapshot !== undefined)) return true
-    return this.#rssLimit !== undefined && wanted('rssLimit')
+  /** Prepares for limits that are to be looked after: those that somebody hears of, or that write a snapshot. */
+  limit (wanted) {
+    const heap = this.#heapLimit !== undefined && (wanted('heapLimit') || this.#heapLimit.snapshot !== undefined)
+    const rss = this.#rssLimit !== undefined && wanted('rssLimit')
+    this.#sample(rss)
+    return heap || rss
+  }
+
+  #sample (wanted) {
+    if (wanted === (this.#sampling !== undefined)) return
+    this.#sampling?.stop()
+    this.#sampling = undefined
+    try {
+      if (wanted) this.#sampling = start(RSS_MS)
+    } catch {
+      // Without a thread only what the loop sees is known.
+    }
   }
 
   /** What collections have left. */
