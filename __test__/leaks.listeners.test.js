@@ -89,6 +89,33 @@ describe('emitters', () => {
     expect(await findings(act, {}, 10)).toEqual([])
   })
 
+  test('listeners that stay for two looks, more each time, need many looks', async () => {
+    const bus = busOf()
+    const visits = []
+    const told = []
+    const made = watch()
+    for (let look = 0; look < 40; look += 1) {
+      const visit = Array.from({ length: 10 * (look + 1) }, () => () => {})
+      visit.forEach(listener => bus.on('data', listener))
+      visits.push(visit)
+      if (visits.length > 2) visits.shift().forEach(listener => bus.off('data', listener))
+      told.push((await made.look()).length)
+    }
+    expect(told.slice(0, 19)).toEqual(new Array(19).fill(0))
+    expect(made.report().findings).toMatchObject([{ confidence: 'suspected' }])
+  })
+
+  test('who comes and goes does not hide who stays', async () => {
+    const bus = busOf()
+    const found = await findings(() => {
+      const visitors = Array.from({ length: 10 }, () => () => {})
+      visitors.forEach(listener => bus.on('data', listener))
+      visitors.forEach(listener => bus.off('data', listener))
+      times(20, () => bus.on('data', () => {}))
+    })
+    expect(found).toMatchObject([{ growth: { from: 20, to: 120 }, confidence: 'certain' }])
+  })
+
   test('many listeners that stay are none', async () => {
     const bus = busOf()
     expect(await findings(look => { if (look === 0) times(1000, () => bus.on('data', () => {})) }, {}, 10)).toEqual([])
@@ -244,6 +271,27 @@ describe('event targets', () => {
     expect(found).toMatchObject([{ growth: { from: 10, to: 60 }, emitter: 'EventTarget', places: [{ count: 60 }] }])
   })
 
+  test('in a Node that hides where it keeps them', async () => {
+    const symbols = jest.spyOn(Object, 'getOwnPropertySymbols').mockReturnValue([])
+    let made
+    jest.isolateModules(() => {
+      made = require('../lib/leaks').watch({ listeners: true, interval: 0 })
+    })
+    watches.push(made)
+    symbols.mockRestore()
+    const { signal } = signalOf()
+    for (let look = 0; look < LOOKS; look += 1) {
+      times(40, () => signal.addEventListener('abort', () => {}))
+      times(40, () => {
+        const target = new EventTarget()
+        times(5, () => target.addEventListener('x', () => {}))
+      })
+      await made.look()
+    }
+    expect(made.report().findings).toMatchObject([{ event: 'abort', growth: { from: 40, to: 240 } }])
+    expect(made.report().findings[0].place).toMatch('leaks.listeners.test.js')
+  })
+
   test('many signals with a few listeners each are none', async () => {
     const kept = []
     expect(await findings(() => times(50, () => {
@@ -332,6 +380,21 @@ describe('nothing is as it was not', () => {
       strict = false
     }
     expect(made.report().failures).toEqual({})
+  })
+
+  test('an emitter that cannot be looked at once the listener is there: the call is fine', () => {
+    watch()
+    const bus = busOf()
+    let full = 20
+    const guarded = new Proxy(bus, {
+      get (target, key, receiver) {
+        if (key === '_events' && target.listenerCount('data') >= full) throw new Error('full')
+        return Reflect.get(target, key, receiver)
+      }
+    })
+    times(20, () => guarded.on('data', () => {}))
+    full = Infinity
+    expect(bus.listenerCount('data')).toBe(20)
   })
 
   test('a class whose name throws is told all the same', async () => {

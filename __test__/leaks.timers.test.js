@@ -103,6 +103,38 @@ describe('intervals', () => {
     expect(made.report().findings).toEqual([])
   })
 
+  test('that are others at each look, and more each time, are not: none of them stays', async () => {
+    let last = []
+    const act = look => {
+      const next = []
+      times(10 * (look + 1), () => next.push(keep(setInterval(noop, 1e6))))
+      last.forEach(timer => clearInterval(timer))
+      last = next
+    }
+    expect(await findings(act, { timers: true }, 30)).toEqual([])
+  })
+
+  test('that stay for two looks, and are more each time, need many looks', async () => {
+    const visits = []
+    const found = []
+    const made = watch({ timers: true })
+    for (let look = 0; look < 40; look += 1) {
+      const visit = []
+      times(10 * (look + 1), () => visit.push(keep(setInterval(noop, 1e6))))
+      visits.push(visit)
+      if (visits.length > 2) visits.shift().forEach(timer => clearInterval(timer))
+      found.push((await made.look()).length)
+    }
+    expect(found.slice(0, 19)).toEqual(new Array(19).fill(0))
+    expect(made.report().findings).toMatchObject([{ confidence: 'suspected' }])
+  })
+
+  test('more than are kept of one place: the number is near', async () => {
+    const found = await findings(() => times(3000, () => keep(setInterval(noop, 1e6))))
+    expect(found[0].growth.to).toBeGreaterThan(15_000)
+    expect(found[0].growth.to).toBeLessThan(21_000)
+  })
+
   test('unref\'d ones count as well', async () => {
     const found = await findings(() => times(5, () => keep(setInterval(noop, 1e6)).unref()))
     expect(found).toHaveLength(1)

@@ -98,6 +98,28 @@ describe('a leak is told', () => {
     }
   })
 
+  test.each([100, 1000, 10_000, 100_000])('within a few looks, if it begins after %d', quiet => {
+    const series = new Series()
+    for (let look = 0; look < quiet; look += 1) series.add(look, 20 + look % 3)
+    let looks = 0
+    for (; looks < 50 && series.growth(LEAST) === undefined; looks += 1) {
+      series.add(quiet + looks, 20 + 10 * (looks + 1))
+    }
+    expect(looks).toBeLessThan(12)
+  })
+
+  test('if it is slow and begins late: in days, not in months', () => {
+    const series = new Series()
+    const quiet = 30 * 2880
+    for (let look = 0; look < quiet; look += 1) series.add(look, 5)
+    let looks = 0
+    // One an hour.
+    for (; looks < 10 * 2880 && series.growth(LEAST) === undefined; looks += 1) {
+      series.add(quiet + looks, 5 + Math.floor(looks / 120))
+    }
+    expect(looks).toBeLessThan(2 * 2880)
+  })
+
   test('not any more when it has ended', () => {
     const series = new Series()
     const told = []
@@ -131,6 +153,19 @@ describe('a sample', () => {
     }
     expect(Math.abs(sum - calls)).toBeLessThanOrEqual(calls < 256 ? 0 : calls * 0.05)
     expect(looked).toBeLessThanOrEqual(Math.min(calls, 256 * Math.ceil(Math.log2(calls / 256 + 2) + 1)))
+  })
+
+  test('stands for all calls, whenever one looks', () => {
+    const sampler = new Sampler(256)
+    let sum = 0
+    let calls = 0
+    for (let turn = 0; turn < 2000; turn += 1) {
+      const busy = turn % 20 === 0 ? 50_000 : 300
+      for (let i = 0; i < busy; i += 1) sum += sampler.weigh()
+      calls += busy
+      sampler.turn()
+    }
+    expect(Math.abs(sum / calls - 1)).toBeLessThan(0.01)
   })
 
   test('a quieter time is looked at more closely', () => {

@@ -31,7 +31,7 @@ const findSymbol = () => {
     target.addEventListener('probe', one)
     target.addEventListener('probe', other)
     const symbol = Object.getOwnPropertySymbols(target).find(isEvents)
-    if (symbol === undefined || sizeBy(symbol, target, 'probe') !== 2) return undefined
+    if (sizeBy(symbol, target, 'probe') !== 2) return undefined
     target.removeEventListener('probe', one)
     return sizeBy(symbol, target, 'probe') === 1 ? symbol : undefined
   } catch {

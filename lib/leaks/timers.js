@@ -44,6 +44,7 @@ const SHORT_DELAY = 600_000
 
 const UNKNOWN = 'an unknown place'
 
+// Those of fake timers do not say.
 const isAlive = timer => timer !== undefined && timer._destroyed === false
 
 /** The timers that one place has made. */
@@ -110,8 +111,6 @@ class Tracker {
   made (timer, wrapper) {
     const weight = this.#sampler.weigh()
     if (weight === 0) return
-    // Those of fake timers do not say when they have ended.
-    if (typeof timer?._destroyed !== 'boolean') return
     const start = this.#now()
     const place = places.capture(wrapper) ?? UNKNOWN
     let site = this.#sites.get(place)

@@ -6,19 +6,19 @@
 // all of these must hold: nearly no fall between any two looks, more than chance would add, and a second half that
 // rises as well.
 
-// When there are more, every other one is dropped: slow growth shows as well as quick growth, in bounded memory.
+// All of it, in so many points: when there are more, every other one is dropped.
 const MOST = 32
-// Growth that began late is seen in so many last points.
-const RECENT = 12
+// And the last points, one of so many looks each, so that growth is seen as soon that begins after a month.
+const STRIDES = [144, 12, 1]
+const LAST = 16
 
 const FALLS = 0.1
-const RISES = 0.5
 const SECOND_HALF = 0.4
 // What becomes more once, and once again, does so at one or two looks of many.
 const STEPS = 3
 const STEPS_SHARE = 0.2
 // Of what comes and goes at random, a count of n varies by sqrt(n); the difference of two by sqrt(2n).
-const CHANCE = 6
+const CHANCE = 7
 
 const countPairs = points => {
   let up = 0
@@ -52,13 +52,14 @@ const rises = (points, minimum, looks) => {
   if (last.value - middleOf(points) < SECOND_HALF * rise) return false
   if (countSteps(points) < Math.max(Math.min(STEPS, looks - 1), STEPS_SHARE * (points.length - 1))) return false
   const { up, down } = countPairs(points)
-  const pairs = points.length * (points.length - 1) / 2
-  return down <= FALLS * (up + down) && up >= RISES * pairs
+  return down <= FALLS * (up + down)
 }
 
 class Series {
-  #points = []
+  #all = []
   #stride = 1
+  #windows = STRIDES.map(stride => ({ stride, points: [] }))
+  #last = undefined
   #looks = 0
 
   /**
@@ -67,19 +68,27 @@ class Series {
    * @param {number} shown what is told
    */
   add (time, value, shown = value) {
-    const point = { look: this.#looks, time, value, shown }
-    const points = this.#points
-    // Between two points that are kept, the last is the newest.
-    if (points.length > 1 && points.at(-1).look % this.#stride !== 0) points.pop()
-    points.push(point)
+    const look = this.#looks
+    const point = this.#last = { look, time, value, shown }
     this.#looks += 1
-    if (points.length < MOST) return
+    for (const { stride, points } of this.#windows) {
+      if (look % stride !== 0) continue
+      points.push(point)
+      if (points.length > LAST) points.shift()
+    }
+    if (look % this.#stride !== 0) return
+    this.#all.push(point)
+    if (this.#all.length < MOST) return
     this.#stride *= 2
-    this.#points = points.filter(({ look }) => look % this.#stride === 0)
-    if (this.#points.at(-1) !== point) this.#points.push(point)
+    this.#all = this.#all.filter(each => each.look % this.#stride === 0)
   }
 
-  get last () { return this.#points.at(-1) }
+  /** Ends with the newest. */
+  #upToNow (points) {
+    return points.at(-1) === this.#last ? points : [...points, this.#last]
+  }
+
+  get last () { return this.#last }
   get looks () { return this.#looks }
 
   /**
@@ -88,9 +97,9 @@ class Series {
    * @param {{ minimum: number, looks: number }} least
    */
   growth ({ minimum, looks }) {
-    const all = this.#points
-    for (const points of all.length > RECENT ? [all, all.slice(-RECENT)] : [all]) {
-      if (points.length < 2) return undefined
+    for (const kept of [this.#all, ...this.#windows.map(({ points }) => points)]) {
+      const points = this.#upToNow(kept)
+      if (points.length < 2) continue
       const first = points[0]
       const last = points.at(-1)
       const span = last.look - first.look + 1
