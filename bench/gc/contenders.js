@@ -83,16 +83,16 @@ function promClient () {
 function watch (parts) {
   const one = ours('leaks').watch(Object.fromEntries(parts.map((part) => [part, true])))
   return {
-    async tell () {
+    async look () {
       const before = process.cpuUsage()
       await one.look()
       const { user, system } = process.cpuUsage(before)
-      const { failures } = one.report()
-      one.stop()
-      const [failed] = Object.entries(failures)
+      const [failed] = Object.entries(one.report().failures)
       if (failed) throw new Error(`${failed[0]}: ${failed[1].message}`)
       return { look: (user + system) * 1e3 }
-    }
+    },
+    stop: () => one.stop(),
+    tell: () => ({})
   }
 }
 
@@ -101,17 +101,22 @@ const parts = ['timers', 'listeners', 'globals', 'collections', 'buffers', 'stac
 function everything () {
   const [events, leaks] = [monitor(everyEvent, { heapLimit: 0.9 }), watch(parts)]
   return {
-    stop: () => events.stop(),
-    tell: async () => ({ ...events.tell(), ...await leaks.tell() })
+    look: leaks.look,
+    stop () {
+      events.stop()
+      leaks.stop()
+    },
+    tell: events.tell
   }
 }
 
 const nothing = () => ({ tell: () => ({}) })
 
-// Each begins by `start` and ends by `stop`; then it tells what it has seen. If what it does in the end is for what was
-// before, and not only for ending, it is done by `end`, which comes first and is measured.
+// Each begins by `start` and ends by `stop`, and may `look` in between; then it tells what it has seen. If what it does
+// in the end is for what was before, and not only for ending, it is done by `end`, which comes first and is measured.
 //   ours    heapwise's
 //   rows    where it takes part; in shuffled only who leaves nothing behind when it has ended
+//   lasting it cannot be ended
 const contenders = [
   { name: 'nothing', rows: ['shuffled', 'turned on', 'http'], start: nothing },
   // What two runs of the same differ by.
@@ -154,9 +159,8 @@ const contenders = [
   },
   // It goes on recording when it has been stopped, until it is collected.
   { name: 'GCProfiler', words: ['node', 'gcprofiler'], rows: ['pause', 'turned on'], start: profile },
-  // These two cannot be stopped.
-  { name: '@sematext/gc-stats', words: ['gc-stats'], rows: ['pause', 'turned on'], start: gcStats },
-  { name: 'prom-client', words: ['prom-client'], rows: ['turned on', 'http'], start: promClient },
+  { name: '@sematext/gc-stats', words: ['gc-stats'], lasting: true, rows: ['pause', 'turned on'], start: gcStats },
+  { name: 'prom-client', words: ['prom-client'], lasting: true, rows: ['turned on', 'http'], start: promClient },
   {
     name: 'watch', words: ['heapwise', 'watch'], ours: true, rows: ['http'], start: () => watch(['timers', 'listeners'])
   },
@@ -165,8 +169,8 @@ const contenders = [
 
 /** Begins what a contender does. */
 function start (wanted) {
-  const { name, start: begin } = contenders.find((contender) => contender.name === wanted)
-  return { name, end () {}, stop () {}, ...begin() }
+  const { lasting = false, start: begin } = contenders.find((contender) => contender.name === wanted)
+  return { lasting, look: () => ({}), end () {}, stop () {}, ...begin() }
 }
 
 /** What `measure` returns, or what is missing for it. */

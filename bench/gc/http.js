@@ -9,9 +9,10 @@ const { start, unlessMissing } = require('./contenders')
 const apps = require('./http-apps')
 const { times } = require('./work')
 
-// A server, the only thing in its process; its clients are in another. Requests without a contender, then as many with
-// it. CPU time of a request before and after, in ns, of all threads of the process.
-answer(({ contender: name, app, slices, requests }) => unlessMissing(async () => {
+// A server, the only thing in its process; its clients are in another. Requests without a contender and with it, in
+// turns; if it cannot be ended, in one turn. CPU time of a request without and with it, in ns, of all threads of the
+// process.
+answer(({ contender: name, app, turns, slices, requests }) => unlessMissing(async () => {
   const server = http.createServer(apps[app]).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const clients = fork(path.join(__dirname, 'http-clients.js'), [String(server.address().port)], { execArgv: [] })
@@ -22,15 +23,23 @@ answer(({ contender: name, app, slices, requests }) => unlessMissing(async () =>
     await Promise.race([once(clients, 'message'), died])
   }
   try {
-    await ask(requests * slices)
-    const before = await measure(ask, requests, slices)
-    const contender = start(name)
-    // V8 has to learn some of it anew.
-    await ask(requests * slices)
-    const after = await measure(ask, requests, slices)
-    contender.end()
-    contender.stop()
-    return { before, after, ...await contender.tell() }
+    const [before, after] = [[], []]
+    let told = {}
+    for (let turn = 0; turn < turns; turn++) {
+      // V8 has to learn some of it anew each time.
+      await ask(requests * slices)
+      before.push(...await measure(ask, requests, slices))
+      const contender = start(name)
+      await ask(requests * slices)
+      after.push(...await measure(ask, requests, slices))
+      const last = contender.lasting || turn === turns - 1
+      if (last) told = await contender.look()
+      contender.end()
+      contender.stop()
+      told = { ...told, ...await contender.tell() }
+      if (last) break
+    }
+    return { before: times(before), after: times(after), ...told }
   } finally {
     clients.disconnect()
     server.close()
@@ -45,5 +54,5 @@ async function measure (ask, requests, slices) {
     const { user, system } = process.cpuUsage(began)
     samples.push((user + system) * 1e3 / requests)
   }
-  return times(samples)
+  return samples
 }

@@ -29,13 +29,13 @@ const efforts = {
   pause: { rounds: 7, ms: 300, fulls: 60 },
   shuffled: { rounds: 300, processes: 5, sliceMs: 30 },
   'turned on': { rounds: 9, sliceMs: 60, slices: 25 },
-  http: { rounds: 7, slices: 25, requests: 1000 }
+  http: { rounds: 5, turns: 5, slices: 8, requests: 1000 }
 }
 const quickEfforts = {
   pause: { rounds: 1, ms: 20, fulls: 10 },
   shuffled: { rounds: 3, processes: 1, sliceMs: 5 },
   'turned on': { rounds: 1, sliceMs: 5, slices: 3 },
-  http: { rounds: 1, slices: 2, requests: 100 }
+  http: { rounds: 1, turns: 2, slices: 2, requests: 50 }
 }
 
 // The command line to { rows, heaps, apps, contenders, options }.

@@ -9,7 +9,7 @@ const headings = {
   pause: () => 'pause: within the pause, per collection',
   shuffled: ({ about }) => `shuffled, young generation ${about}: slower than nothing, CPU time of the main thread`,
   'turned on': ({ about }) => `turned on, young generation ${about}: slower than before, CPU time of the main thread`,
-  http: ({ about }) => `http, ${about}: slower than before, CPU time of the process`
+  http: ({ about }) => `http, ${about}: slower than without, CPU time of the process`
 }
 
 // The results of a cell as a table, a contender a line.
