@@ -87,8 +87,8 @@ fn the_limit() {
 
 #[test]
 fn slow_growth_may_be_a_day() {
-    // 4 % an hour.
-    let slow = series(120, |i| 50.0 * (1.0 + 0.04 * i / 60.0));
+    // 5 % an hour.
+    let slow = series(120, |i| 50.0 * (1.0 + 0.05 * i / 60.0));
     let verdict = plain(&slow);
     assert_eq!((verdict.verdict, verdict.confidence), (Verdict::Growing, Confidence::Suspected));
     assert_eq!((verdict.reason, verdict.leak), (Reason::MayBeWave, false));

@@ -295,7 +295,7 @@ pub const LEAKS: [(&str, Leak, f64); 8] = [
     ("AR(1) 0.7, 3 %", leak_correlated, 0.008),
     ("spikes 10 %", leak_spikes, 0.006),
     ("in steps", leak_steps, 0.005),
-    ("after warm-up", leak_after_warm_up, 0.015),
+    ("after warm-up", leak_after_warm_up, 0.02),
     ("under waves", leak_waves, 0.016),
     ("beside a sawtooth", leak_sawtooth, 0.005),
 ];

@@ -69,8 +69,8 @@ pub fn steady_part(x: &[f64], y: &[f64]) -> Part {
     let mut fits: Vec<Fit> = shapes().filter_map(|shape| fit(&x[..n], &y[..n], &shape)).collect();
     fits.sort_unstable_by(|a, b| a.square.total_cmp(&b.square));
     let Some(best) = fits.first() else { return Part { growth: 0.0, errors: 0.0 } };
-    // Those that chance, of residuals that resemble their neighbours, puts behind the best one in 1 of 20 cases at most.
-    let near = best.square * (1.0 + 4.0 * best.widening * best.widening / (n as f64 - 4.0).max(1.0));
+    // Those that chance, of residuals that resemble their neighbours, may well have put behind the best one.
+    let near = best.square * (1.0 + 3.0 * best.widening * best.widening / (n as f64 - 4.0).max(1.0));
     let parts = fits.iter().take_while(|fit| fit.square <= near).map(|fit| fit.part);
     parts.fold(Part { growth: f64::INFINITY, errors: f64::INFINITY }, |least, part| Part {
         growth: least.growth.min(part.growth),
