@@ -46,7 +46,9 @@ export declare namespace GcMonitor {
     interval?: number
     /**
      * Shares of what the old generation may have at which `'heapLimit'` is told: a number (`warn`), or more. See
-     * `HeapLimitOptions`.
+     * `HeapLimitOptions`. What full collections leave counts as it is; at other times, with garbage, it counts half-way
+     * from there to the limit, as far as V8 lets garbage grow. Looked at every 100 ms, from half of the limit on every
+     * 25 ms. To count again it must come down by 0.05.
      * @default no limit is looked after
      */
     heapLimit?: number | HeapLimitOptions

@@ -27,8 +27,8 @@ const native = require('./native.js')
 
 // Soon enough to act on, seldom enough to cost nothing.
 const DRAIN_MS = 100
-// A heap can fill at hundreds of megabytes a second.
-const LIMIT_MS = 25
+// A heap can fill at hundreds of megabytes a second: when half of it is in use, it is looked at more often.
+const URGENT_MS = 25
 
 class GcMonitor extends Listened {
   #options
@@ -46,6 +46,7 @@ class GcMonitor extends Listened {
   #telling = false
   #drainTimer
   #limitTimer
+  #limitMs = DRAIN_MS
   #sampleTimer
 
   constructor (options = undefined) {
@@ -130,7 +131,7 @@ class GcMonitor extends Listened {
     this.#trends.judging = wanted('leak')
     const sample = wanted('sample') || wanted('leak') || wanted('pressure')
     this.#drainTimer = this.#arrangeTimer(this.#drainTimer, drain, DRAIN_MS, () => this.#tick())
-    this.#limitTimer = this.#arrangeTimer(this.#limitTimer, limits, LIMIT_MS, () => this.#checkLimits())
+    this.#limitTimer = this.#arrangeTimer(this.#limitTimer, limits, this.#limitMs, () => this.#checkLimits())
     this.#sampleTimer = this.#arrangeTimer(this.#sampleTimer, sample, this.#options.interval, () => this.#look())
     if (wanted('sample')) this.#sampler.start()
     else this.#sampler.stop()
@@ -151,9 +152,17 @@ class GcMonitor extends Listened {
   #checkLimits () {
     this.#pull()
     const reached = this.#watchers.checkLimits()
+    this.#hurry(this.#watchers.urgent ? URGENT_MS : DRAIN_MS)
     if (reached.length === 0) return
     for (const [name, value] of reached) this.#post(name, value)
     this.#tellAll()
+  }
+
+  #hurry (ms) {
+    if (ms === this.#limitMs) return
+    this.#limitMs = ms
+    this.#limitTimer = this.#arrangeTimer(this.#limitTimer, false, ms, undefined)
+    this.#arrange()
   }
 
   /** Looks at the process: what nobody wants is not read. */

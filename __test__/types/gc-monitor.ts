@@ -1,4 +1,4 @@
-import { GcMonitor } from '../../lib/gc-monitor.js'
+import { GcMonitor } from 'heapwise'
 import { expectTrue, expectType, type Equal } from './expect.js'
 
 const monitor = new GcMonitor()

@@ -48,6 +48,7 @@ class Watchers {
   // Since limits were last checked.
   #peak = 0
   #floor = null
+  #share = 0
 
   constructor ({ heapLimit, rssLimit, leaks }) {
     this.#heapLimit = heapLimit
@@ -113,9 +114,13 @@ class Watchers {
     if (fulls.length > 0) this.#floor = fulls.at(-1).used
   }
 
+  /** Half of a limit is in use: what is left can go quickly. */
+  get urgent () { return this.#share > 0.5 }
+
   /** Pairs of name and event: limits that have been reached since the last time. */
   checkLimits () {
     const reached = []
+    this.#share = 0
     if (this.#heap !== undefined) this.#checkHeap(reached)
     if (this.#rss !== undefined) this.#checkRss(reached)
     return reached
@@ -127,6 +132,7 @@ class Watchers {
     const floor = this.#floor
     this.#peak = 0
     this.#floor = null
+    this.#share = used / limit
     const reserved = this.#reserved && native.gcReserved() > 0
     for (const level of this.#heap.update({ used: reserved ? Math.max(used, limit) : used, floor, limit })) {
       const event = { level, used, floor, limit, ratio: used / limit, reserved }
@@ -147,6 +153,7 @@ class Watchers {
     // The most since the last time, though the loop was blocked.
     const rss = Math.max(memoryUsage.rss(), this.#sampling?.peak() ?? 0)
     const limit = this.#most
+    this.#share = Math.max(this.#share, rss / limit)
     for (const level of this.#rss.update({ rss, limit })) {
       reached.push(['rssLimit', { level, rss, limit, ratio: rss / limit }])
     }
