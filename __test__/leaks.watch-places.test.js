@@ -42,7 +42,7 @@ const main = async () => {
 main()
 `
 
-const compile = (folder, ...options) => {
+const runTsc = (folder, options) => {
   const tsc = require.resolve('typescript/package.json').replace(/package\.json$/, 'bin/tsc')
   const types = path.join(ROOT, 'node_modules', '@types')
   const { status, stdout, stderr } = spawnSync(process.execPath, [
@@ -50,6 +50,19 @@ const compile = (folder, ...options) => {
     '--outDir', 'dist', '--rootDir', 'src', '--types', 'node', '--typeRoots', types, ...options, 'src/begin.ts'
   ], { cwd: folder, encoding: 'utf8' })
   if (status !== 0) throw new Error(`tsc: ${stdout}${stderr}`)
+}
+
+// What tsc has written, by its options: it takes seconds.
+const written = new Map()
+
+const compile = (folder, ...options) => {
+  const key = options.join()
+  const dist = path.join(folder, 'dist')
+  if (!written.has(key)) {
+    runTsc(folder, options)
+    written.set(key, fs.readdirSync(dist).map(name => [name, fs.readFileSync(path.join(dist, name), 'utf8')]))
+  }
+  write(dist, Object.fromEntries(written.get(key)))
 }
 
 const typescriptPlace = () => {
