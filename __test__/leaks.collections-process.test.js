@@ -180,6 +180,39 @@ describe('processes', () => {
     expect(left).toBeLessThan(most / 2)
   }, 60_000)
 
+  test('a watch of its own accord takes a small share of the time', async () => {
+    const { stdout, stderr, code } = await runIn(`
+      const v8 = require('v8')
+      const { writeHeapSnapshot } = v8
+      let snapshots = 0
+      v8.writeHeapSnapshot = (...args) => {
+        snapshots += 1
+        return writeHeapSnapshot(...args)
+      }
+      const lib = ${LEAKS}
+      const places = require(lib + '/places')
+      const parts = ['collections', 'buffers'].map(name => require(lib + '/' + name))
+        .map(({ start }) => start({ options: {}, interval: 20, places }))
+      // A look that nobody asked for does not keep the process alive.
+      const stay = setInterval(() => {}, 1000)
+      const look = async asked => { for (const part of parts) await part.look(0, { asked }) }
+      const main = async () => {
+        const counts = []
+        for (const asked of [false, false, false, true, true, false]) {
+          await look(asked)
+          counts.push(snapshots)
+        }
+        for (const part of parts) part.stop()
+        clearInterval(stay)
+        console.log(JSON.stringify(counts))
+      }
+      main()
+    `)
+    expect([stderr, code]).toEqual(['', 0])
+    // One stops the thread for a tenth of a second or more, which is a rest of five seconds.
+    expect(JSON.parse(stdout)).toEqual([1, 1, 1, 2, 3, 3])
+  }, 60_000)
+
   test('a watch does not find itself', async () => {
     const { stdout } = await runIn(`${GROW}
       const { watch } = require(${LEAKS})

@@ -60,11 +60,15 @@ class Buffers {
     this.#places = places
     this.#looks = looksOf(interval)
     const { minimum, share, looks, maxHeap } = options
-    this.#looks.join({ viewBytes: minimum, share, rises: looks - 1, maxHeap })
+    this.#looks.join(this, { viewBytes: minimum, share, rises: looks - 1, maxHeap })
   }
 
-  async look () {
-    const look = await this.#looks.next(this)
+  /**
+   * @param {number} _time
+   * @param {{ asked?: boolean }} [how]
+   */
+  async look (_time, { asked } = {}) {
+    const look = await this.#looks.next(this, asked)
     if (look === undefined) return []
     const start = performance.now()
     const isGrowth = grower => grower.memoryGrows && this.#isEnough(grower.viewBytes)

@@ -6,6 +6,7 @@ const { performance } = require('node:perf_hooks')
 const { Live } = require('./collections-live')
 const { closeWatch, lookNow, openWatch } = require('./snapshots')
 
+const { queueMicrotask } = globalThis
 const now = performance.now.bind(performance)
 
 /** By the number of an object of this class the analysis sees whether the numbers of objects still hold. */
@@ -13,8 +14,8 @@ class HeapwiseMark {}
 
 // The share of the time that looks of the watch's own may stop this thread for.
 const BUDGET = 0.02
-// A look that comes sooner after the one before than the timer's was asked for by somebody.
-const SOON = 0.9
+// If nobody says who wants a look: one that comes sooner after the one before than the timer's was asked for.
+const SOON = 0.5
 
 /**
  * @typedef {object} Look
@@ -41,8 +42,10 @@ class Looks {
   #last
   #number = 0
   #times = /** @type {number[]} */ ([])
-  #seen = new WeakMap()
-  #asked = now()
+  // By user: the number of the last look, and when it asked last.
+  #seen = new Map()
+  #asked = new Map()
+  #explicit = true
   #restUntil = 0
 
   constructor (interval) {
@@ -51,8 +54,9 @@ class Looks {
   }
 
   /** One more uses it: what is told is enough for each. */
-  join (settings) {
+  join (user, settings) {
     this.#users += 1
+    this.#asked.set(user, now())
     for (const [name, value] of Object.entries(settings)) {
       this.#settings[name] = Math.min(this.#settings[name], value)
     }
@@ -71,11 +75,16 @@ class Looks {
    * The newest look that `user` has not seen: that of another part, or one that is made now. Undefined if it would cost
    * too much by now.
    *
+   * @param {object} user
+   * @param {boolean} [asked] whether somebody has asked for it, and not the timer
    * @returns {Promise<Look | undefined>}
    */
-  async next (user) {
+  async next (user, asked) {
+    const guess = this.#isAsked(user)
+    const explicit = asked ?? guess
     if (this.#last === undefined || this.#seen.get(user) === this.#number) {
-      if (!this.#isDue()) return undefined
+      if (!explicit && now() < this.#restUntil) return undefined
+      this.#explicit = explicit
       this.#number += 1
       this.#last = this.#look(this.#number)
     }
@@ -83,15 +92,13 @@ class Looks {
     return this.#last
   }
 
-  /** Whether it may be done now: what somebody asks for always. */
-  #isDue () {
+  /** Whether somebody asks, and not the timer: that is answered whatever it costs. */
+  #isAsked (user) {
     const time = now()
-    this.#explicit = this.#interval === 0 || time - this.#asked < SOON * this.#interval
-    this.#asked = time
-    return this.#explicit || time >= this.#restUntil
+    const since = time - this.#asked.get(user)
+    this.#asked.set(user, time)
+    return this.#interval === 0 || since < SOON * this.#interval
   }
-
-  #explicit = true
 
   async #look (number) {
     const start = now()

@@ -88,11 +88,15 @@ class Collections {
     this.#places = places
     this.#looks = looksOf(interval)
     const { minimum, share, looks, maxHeap } = options
-    this.#looks.join({ entries: minimum, share, rises: looks - 1, maxHeap })
+    this.#looks.join(this, { entries: minimum, share, rises: looks - 1, maxHeap })
   }
 
-  async look () {
-    const look = await this.#looks.next(this)
+  /**
+   * @param {number} _time
+   * @param {{ asked?: boolean }} [how]
+   */
+  async look (_time, { asked } = {}) {
+    const look = await this.#looks.next(this, asked)
     if (look === undefined) return []
     this.costMs += look.pauseMs
     const found = look.growers.filter(grower => grower.grows && this.#isEnough(grower.entries))

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use napi::bindgen_prelude::*;
 use once_cell::sync::Lazy;
 
-use super::raw::{Bell, Call, Exports, Fault, Reply, Scratch, Text, callback, ring};
+use super::raw::{Call, Exports, Fault, Reply, Scratch, Text, callback, ring};
 use crate::core::heap_snapshot::history::{History, Thresholds};
 use crate::core::heap_snapshot::json::Writer;
 use crate::core::heap_snapshot::report::{self, Options};
