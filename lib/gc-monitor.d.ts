@@ -743,7 +743,8 @@ export declare class GcMonitor extends EventEmitter<GcMonitor.Events> {
   workers (): GcMonitor.Threads
 
   /**
-   * Events from now on, until `close()` or `return()`. Waiting for one does not keep the process alive.
+   * Events from now on, until `close()` or `return()`. Waiting for one does not keep the process alive: where nothing
+   * else does, a `for await` at the top level of a module is never settled, and Node ends with its exit code 13.
    *
    * @param options `bufferSize`: events that are kept until they are fetched, from 1 to 1,048,576; of more the oldest
    *   are dropped, and counted. By default that of the monitor.
