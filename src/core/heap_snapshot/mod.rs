@@ -12,8 +12,10 @@
 //! - [`holders`]: the name and the place of whatever holds a node.
 //! - [`report`]: all of it together, as JSON for the façade.
 
+mod build;
 pub mod classes;
 pub mod collections;
+mod costs;
 pub mod graph;
 pub mod history;
 pub mod holders;
