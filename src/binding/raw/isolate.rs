@@ -319,12 +319,16 @@ extern "C" fn near_limit(data: *mut c_void, limit: usize, _first: usize) -> usiz
     let more = state.reserve.replace(0);
     state.reserved.set(more);
     RESERVING.set(ptr::null());
+    // SAFETY: it looks at a thread-local variable of V8's.
+    let isolate = unsafe { (state.api.current)() };
     if let Some(limits) = &state.api.limits {
         // SAFETY: V8 is calling this function on the isolate's thread, so it is among its callbacks; it may be taken away here,
         // as Node does with its own. Whose is next is asked when the limit is reached again.
-        unsafe { (limits.remove)((state.api.current)(), near_limit, 0) };
+        unsafe { (limits.remove)(isolate, near_limit, 0) };
     }
-    limit.saturating_add(more)
+    // After a collection V8 asks once only, and ends the process if what it has taken already is still above the limit.
+    let taken = usize::try_from(state.api.heap(isolate).total).unwrap_or(limit);
+    limit.max(taken).saturating_add(more)
 }
 
 impl Watch {
@@ -369,8 +373,8 @@ impl Watch {
         self.api.heap(self.isolate)
     }
 
-    /// Raises the limit of the heap by so many bytes, once, when it is reached. 0: not any more. False if V8 cannot, or if
-    /// another watch of this thread does.
+    /// Raises the limit of the heap, or what V8 has already if that is more, by so many bytes, once, when it is reached. 0: not
+    /// any more. False if V8 cannot, or if another watch of this thread does.
     pub fn reserve(&self, bytes: usize) -> bool {
         let (Some(limits), Some(state)) = (&self.api.limits, self.state()) else { return false };
         let holder = RESERVING.get();
