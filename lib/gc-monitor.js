@@ -209,15 +209,18 @@ class GcMonitor extends Listened {
     this.#outbox = []
     this.#posted = posted
     this.#telling = true
-    for (this.#told = 0; this.#told < posted.length;) {
-      const [name, value] = posted[this.#told]
-      this.#told += 1
-      if (this.#recording !== recording || !recording.running) break
-      tell(this, name, value, fail)
+    try {
+      for (this.#told = 0; this.#told < posted.length;) {
+        const [name, value] = posted[this.#told]
+        this.#told += 1
+        if (this.#recording !== recording || !recording.running) break
+        tell(this, name, value, fail)
+      }
+    } finally {
+      this.#posted = []
+      this.#told = Infinity
+      this.#telling = false
     }
-    this.#posted = []
-    this.#told = Infinity
-    this.#telling = false
   }
 
   // ---- what can be asked

@@ -8,6 +8,9 @@ const vm = require('node:vm')
 const { unsupported } = require('../errors')
 const { now } = require('./clock')
 
+// As they are now, whatever is put in their place.
+const { getHeapStatistics } = v8
+
 let collector
 
 const lookForIt = () => vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
@@ -29,12 +32,12 @@ const findCollector = () => {
 /** @param {'full' | 'minor'} type */
 const collect = type => {
   const gc = findCollector()
-  const before = v8.getHeapStatistics().used_heap_size
+  const before = getHeapStatistics().used_heap_size
   const start = now()
   if (type === 'full') gc()
   else gc({ type: 'minor' })
   const duration = now() - start
-  const after = v8.getHeapStatistics().used_heap_size
+  const after = getHeapStatistics().used_heap_size
   return { type, duration, reclaimed: Math.max(0, before - after), used: { before, after } }
 }
 

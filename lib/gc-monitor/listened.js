@@ -53,13 +53,23 @@ class Listened extends EventEmitter {
 
 const listens = (emitter, name) => Reflect.apply(listenerCount, emitter, [name]) > 0
 
-/** Calls every listener, whatever the others do. What one throws goes to `fail`. */
+// Those that are being called, outermost first.
+const active = []
+
+/**
+ * Calls every listener, whatever the others do. What one throws goes to `fail`. One that is being called is left out:
+ * it has ended the process, and would do so again before others are told.
+ */
 const tell = (emitter, name, value, fail = throwLater) => {
   for (const listener of Reflect.apply(rawListeners, emitter, [name])) {
+    if (active.includes(listener)) continue
+    active.push(listener)
     try {
       Reflect.apply(listener, emitter, [value])
     } catch (error) {
       fail(error)
+    } finally {
+      active.pop()
     }
   }
 }

@@ -9,6 +9,9 @@ const v8 = require('node:v8')
 
 const { readSample } = require('./process')
 
+// As they are now, whatever is put in their place.
+const { getHeapSpaceStatistics, getHeapStatistics } = v8
+
 const NS_PER_S = 1e9
 const US_PER_S = 1e6
 const MS_PER_S = 1000
@@ -215,7 +218,7 @@ const addHeap = (text, memory) => {
   text.gauge('nodejs_heap_size_total_bytes', 'Process heap size from Node.js in bytes.', memory.heapTotal)
   text.gauge('nodejs_heap_size_used_bytes', 'Process heap size used from Node.js in bytes.', memory.heapUsed)
   text.gauge('nodejs_external_memory_bytes', 'Node.js external memory size in bytes.', memory.external)
-  const spaces = v8.getHeapSpaceStatistics()
+  const spaces = getHeapSpaceStatistics()
   const add = (part, field) => text.gauges(`nodejs_heap_space_size_${part}_bytes`,
     `Process heap space size ${part} from Node.js in bytes.`, 'space',
     spaces.map(space => [space.space_name.replace(/_space$/, ''), space[field]]))
@@ -291,7 +294,7 @@ const render = monitor => {
   addVersion(text)
   addCollections(text, monitor)
   addOurCollections(text, stats)
-  addOurHeap(text, stats, v8.getHeapStatistics(), memory)
+  addOurHeap(text, stats, getHeapStatistics(), memory)
   addOurTrends(text, stats)
   addOurProcess(text, sample)
   return text.toString()

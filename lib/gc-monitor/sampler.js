@@ -8,6 +8,9 @@ const v8 = require('node:v8')
 const { now, wall } = require('./clock')
 const { readSample, start: startSampling } = require('./process')
 
+// As they are now, whatever is put in their place.
+const { getHeapSpaceStatistics, getHeapStatistics } = v8
+
 const { memoryUsage } = process
 
 const DELAY_MS = 10
@@ -18,11 +21,11 @@ const camelCase = name => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCa
 /** `v8.getHeapStatistics()`, with names as JavaScript writes them. */
 const readHeap = () => {
   const heap = {}
-  for (const [name, value] of Object.entries(v8.getHeapStatistics())) heap[camelCase(name)] = value
+  for (const [name, value] of Object.entries(getHeapStatistics())) heap[camelCase(name)] = value
   return heap
 }
 
-const readSpaces = () => v8.getHeapSpaceStatistics().map(space => ({
+const readSpaces = () => getHeapSpaceStatistics().map(space => ({
   name: space.space_name,
   size: space.space_size,
   used: space.space_used_size,

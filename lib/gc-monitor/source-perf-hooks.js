@@ -12,6 +12,9 @@ const { percentileOf } = require('./histogram')
 const { FULL: FULL_NAME, bitOf, causeOf, flagsOf, nameOf } = require('./kinds')
 const { Tally } = require('./tally')
 
+// As they are now, whatever is put in their place.
+const { getHeapSpaceStatistics, getHeapStatistics } = v8
+
 const FULL = bitOf(FULL_NAME)
 /** Full collections that are kept until somebody fetches them. */
 const FULLS = 1024
@@ -23,12 +26,12 @@ const YOUNG = new Set(['new_space', 'new_large_object_space'])
 
 const oldBytes = () => {
   let bytes = 0
-  for (const space of v8.getHeapSpaceStatistics()) if (!YOUNG.has(space.space_name)) bytes += space.space_used_size
+  for (const space of getHeapSpaceStatistics()) if (!YOUNG.has(space.space_name)) bytes += space.space_used_size
   return bytes
 }
 
 /** @returns {number | undefined} */
-const everAllocated = () => /** @type {any} */ (v8.getHeapStatistics()).total_allocated_bytes
+const everAllocated = () => /** @type {any} */ (getHeapStatistics()).total_allocated_bytes
 
 /** An event of the four numbers that are kept of an entry. */
 const eventOf = ([kind, flags, startTime, duration], sequence, limit) => ({
@@ -61,7 +64,7 @@ class PerfHooksSource {
   #lost = 0
   #lastEnd = null
   #tally
-  #limit = v8.getHeapStatistics().heap_size_limit
+  #limit = getHeapStatistics().heap_size_limit
   #opened = now()
   #ever = everAllocated()
 
@@ -106,7 +109,7 @@ class PerfHooksSource {
 
   /** The heap is read now, later than the collection: without the youngest objects it is close. */
   #noteFull () {
-    const { external_memory: external, heap_size_limit: limit } = v8.getHeapStatistics()
+    const { external_memory: external, heap_size_limit: limit } = getHeapStatistics()
     this.#limit = limit
     this.#fulls.push({ time: now(), used: oldBytes(), external, limit, spaces: null })
     if (this.#fulls.length > FULLS) this.#fulls.shift()

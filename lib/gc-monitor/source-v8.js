@@ -8,6 +8,9 @@ const v8 = require('node:v8')
 const { fromNative } = require('./clock')
 const { FULL, KINDS, NAMES, causeOf, flagsOf, nameOf } = require('./kinds')
 
+// As they are now, whatever is put in their place.
+const { getHeapSpaceStatistics } = v8
+
 const ROW = 16
 const ROWS = 256
 const SPACES = 16
@@ -44,7 +47,7 @@ const eventOf = (row, at) => {
 
 let spaceNames
 const namesOfSpaces = () => {
-  spaceNames ??= v8.getHeapSpaceStatistics().map(space => space.space_name)
+  spaceNames ??= getHeapSpaceStatistics().map(space => space.space_name)
   return spaceNames
 }
 
@@ -84,6 +87,9 @@ const rowsOf = (fetch, width, into, most, make) => {
   return made
 }
 
+// One that is dropped without a word, as by a measurement of a promise that never settles.
+const dropped = new FinalizationRegistry(({ native, handle }) => native.gcClose(handle))
+
 class V8Source {
   name = 'v8'
   #native
@@ -96,6 +102,7 @@ class V8Source {
     this.#native = native
     this.#handle = handle
     this.#capacity = capacity
+    dropped.register(this, { native, handle }, this)
     this.#before = this.heap().since
   }
 
@@ -175,6 +182,7 @@ class V8Source {
 
   close () {
     if (this.#handle === 0) return
+    dropped.unregister(this)
     this.#native.gcClose(this.#handle)
     this.#handle = 0
   }

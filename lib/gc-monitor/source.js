@@ -10,9 +10,12 @@ const { PerfHooksSource } = require('./source-perf-hooks')
 const { V8Source } = require('./source-v8')
 const { reasonAgainst } = require('./support')
 
+// As it is now, whatever is put in its place.
+const { getHeapStatistics } = v8
+
 /** What the recorder reads must be what JavaScript is told. */
 const disagreement = ({ used, limit }) => {
-  const { used_heap_size: usedHere, heap_size_limit: limitHere } = v8.getHeapStatistics()
+  const { used_heap_size: usedHere, heap_size_limit: limitHere } = getHeapStatistics()
   if (limit !== limitHere) return `the recorder reads a heap limit of ${limit} bytes, V8 says ${limitHere}`
   // A collection can come between the two readings, a change of scale cannot.
   if (!(used > usedHere / 4 && used < usedHere * 4)) return `the recorder reads ${used} bytes in use, V8 says ${usedHere}`
@@ -40,6 +43,7 @@ const tryV8 = (native, capacity, wide) => {
  *   are fetched. `wide`: all threads of the process are to record meanwhile. `load`: gives the native addon.
  */
 const openSource = (wanted, { capacity, wide = false, load = () => require('../native.js') }) => {
+
   if (wanted === 'perf_hooks') return { source: new PerfHooksSource({ capacity }), reason: "option 'source' says so" }
   const { source, reason } = tryV8(load(), capacity, wide ? 1 : 0)
   if (source !== undefined) return { source, reason: "V8's callbacks were seen to work" }

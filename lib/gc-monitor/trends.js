@@ -13,6 +13,9 @@ const { oldLimit } = require('./heap-limit')
 const { readSample } = require('./process')
 const { Episode, Series } = require('./trend')
 
+// As they are now, whatever is put in their place.
+const { getHeapStatistics } = v8
+
 const { getActiveResourcesInfo, memoryUsage } = process
 
 /** As stats() calls them. */
@@ -65,7 +68,7 @@ class Trends {
   #begun = []
 
   constructor ({ window }) {
-    const limit = oldLimit(v8.getHeapStatistics().heap_size_limit)
+    const limit = oldLimit(getHeapStatistics().heap_size_limit)
     for (const what of Object.keys(NAMES)) {
       this.#all.set(what, new Trend(what, window, what === 'heap' ? limit : undefined))
     }
@@ -95,7 +98,7 @@ class Trends {
     })
     const time = fulls.at(-1).time
     this.#push('arrayBuffers', time, memoryUsage().arrayBuffers)
-    this.#push('contexts', time, v8.getHeapStatistics().number_of_native_contexts)
+    this.#push('contexts', time, getHeapStatistics().number_of_native_contexts)
   }
 
   /** Another look at the process. */

@@ -22,6 +22,7 @@ const mostMemory = () => {
 }
 
 const { memoryUsage } = process
+const { getHeapStatistics } = v8
 
 // How often a thread looks at resident memory for its limit.
 const RSS_MS = 100
@@ -29,7 +30,17 @@ const RSS_MS = 100
 // What costs little: a user can ask for more by name.
 const USUAL = { timers: true, listeners: true, globals: true, pools: true }
 
-const watchOptions = leaks => leaks !== undefined && Object.keys(leaks).length === 0 ? USUAL : leaks
+const copyOf = value => typeof value === 'object' && value !== null ? { ...value } : value
+
+// As they are now: who changes them later means another watch.
+const watchOptions = leaks => {
+  if (leaks === undefined) return undefined
+  if (Object.keys(leaks).length === 0) return USUAL
+  return Object.fromEntries(Object.entries(leaks).map(([name, value]) => [name, copyOf(value)]))
+}
+
+// Who has the reserve of this thread: V8 has one.
+let holder
 
 class Watchers {
   #heapLimit
@@ -45,6 +56,8 @@ class Watchers {
   #most = 0
   #snapshots = 0
   #reserved = false
+  // The reserve has come into use, and that was told.
+  #used = false
   // Since limits were last checked.
   #peak = 0
   #floor = null
@@ -62,7 +75,7 @@ class Watchers {
   start (source) {
     const heapLimit = this.#heapLimit
     const rssLimit = this.#rssLimit
-    this.#limit = oldLimit(v8.getHeapStatistics().heap_size_limit)
+    this.#limit = oldLimit(getHeapStatistics().heap_size_limit)
     this.#heap = heapLimit && new HeapLevels(heapLimit)
     this.#rss = rssLimit && new RssLevels(rssLimit)
     this.#most = rssLimit === undefined ? 0 : rssLimit.bytes ?? Math.floor(rssLimit.share * mostMemory())
@@ -76,13 +89,18 @@ class Watchers {
   #reserve (bytes, source) {
     const name = "option 'heapLimit.reserve'"
     if (source !== 'v8') throw unsupported(name, "it needs V8's callbacks, which are not used here")
-    if (native.gcReserved() > 0) throw invalidUse(`${name}: the reserve of this thread is in use already`)
+    if (holder !== undefined) throw invalidUse(`${name}: another GcMonitor of this thread has the reserve`)
     if (!native.gcReserve(bytes)) throw unsupported(name, 'this V8 does not let its limit be raised')
+    holder = this
     this.#reserved = true
+    this.#used = false
   }
 
   stop () {
-    if (this.#reserved) native.gcReserve(0)
+    if (holder === this) {
+      holder = undefined
+      native.gcReserve(0)
+    }
     this.#reserved = false
     this.#sample(false)
     this.#watch?.stop()
@@ -134,7 +152,11 @@ class Watchers {
     this.#floor = null
     this.#share = used / limit
     const reserved = this.#reserved && native.gcReserved() > 0
-    for (const level of this.#heap.update({ used: reserved ? Math.max(used, limit) : used, floor, limit })) {
+    const levels = this.#heap.update({ used: reserved ? Math.max(used, limit) : used, floor, limit })
+    // From here on the program lives on its reserve: that is news, whatever was told before.
+    if (reserved && !this.#used && !levels.includes('critical')) levels.push('critical')
+    this.#used = reserved
+    for (const level of levels) {
       const event = { level, used, floor, limit, ratio: used / limit, reserved }
       if (this.#heapLimit.snapshot?.at === level) event.snapshot = this.#writeSnapshot()
       reached.push(['heapLimit', event])

@@ -153,7 +153,10 @@ class Comparison {
 const compare = async (fn, options) => {
   if (typeof fn !== 'function') throw invalidType("argument 'fn'", 'a function', fn)
   const settings = readCompareOptions(options)
-  if (running) throw invalidUse('leaks.compare() is running already: wait for it, two at once would measure each other')
+  if (running) {
+    throw invalidUse('leaks.compare() is running already, or its function has never ended: wait for it, two at once ' +
+      'would measure each other')
+  }
   running = true
   try {
     const report = await new Comparison(fn, settings).run()

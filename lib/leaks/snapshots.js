@@ -86,6 +86,24 @@ const makeFolder = dir => {
   return folder
 }
 
+/**
+ * A new file in a folder that nobody else may look into. Where the system has it, it is one without a name, which is
+ * gone with whoever has it open, whatever becomes of the process or the worker.
+ */
+const makeFile = dir => {
+  const folder = makeFolder(dir)
+  const named = path.join(folder, 'look.heapsnapshot')
+  if (process.platform !== 'linux') return { file: named, done: () => remove(folder) }
+  const fd = fs.openSync(named, 'wx+', 0o600)
+  const file = `/proc/self/fd/${fd}`
+  if (!fs.existsSync(file)) {
+    fs.closeSync(fd)
+    return { file: named, done: () => remove(folder) }
+  }
+  remove(folder)
+  return { file, done: () => fs.closeSync(fd) }
+}
+
 // ---- analysis
 
 /**
@@ -139,15 +157,15 @@ const analyse = (files, options = {}) =>
 const lookNow = async options => {
   const { maxHeap, dir = os.tmpdir() } = options
   checkRoom(dir, maxHeap)
-  const folder = makeFolder(dir)
+  const { file, done } = makeFile(dir)
   try {
     const start = performance.now()
-    const file = writeHeapSnapshot(path.join(folder, 'look.heapsnapshot'))
+    writeHeapSnapshot(file)
     const pauseMs = performance.now() - start
     const result = await run([file], { ...options, trim: true })
     return { ...result, pauseMs }
   } finally {
-    remove(folder)
+    done()
   }
 }
 

@@ -93,29 +93,30 @@ class LeakWatch extends EventEmitter {
   /** Looks now. After a look that is under way, if there is one. */
   look () {
     if (this.#stopped) return Promise.reject(invalidUse('this LeakWatch has been stopped'))
-    if (this.#looking === undefined) return this.#begin()
+    if (this.#looking === undefined) return this.#begin(true)
     // One look is enough for all who wait.
     this.#waiting ??= this.#looking.then(() => {
       this.#waiting = undefined
-      return this.#stopped ? [] : this.#begin()
+      return this.#stopped ? [] : this.#begin(true)
     })
     return this.#waiting
   }
 
   #idleLook () {
-    if (this.#looking === undefined) this.#begin()
+    if (this.#looking === undefined) this.#begin(false)
   }
 
-  #begin () {
-    const done = this.#lookAtAll().finally(() => { this.#looking = undefined })
+  /** `asked`: somebody waits for it. */
+  #begin (asked) {
+    const done = this.#lookAtAll(asked).finally(() => { this.#looking = undefined })
     this.#looking = done
     return done
   }
 
-  async #lookAtAll () {
+  async #lookAtAll (asked) {
     const fresh = []
     for (const each of this.#parts) {
-      const found = await this.#lookAt(each)
+      const found = await this.#lookAt(each, asked)
       if (this.#stopped) return []
       for (const finding of found) if (this.#isNews(finding)) fresh.push(finding)
     }
@@ -125,10 +126,10 @@ class LeakWatch extends EventEmitter {
     return fresh
   }
 
-  async #lookAt (each) {
+  async #lookAt (each, asked) {
     const start = now()
     try {
-      const found = await each.part.look(start)
+      const found = await each.part.look(start, { asked })
       each.failure = undefined
       return found ?? []
     } catch (error) {
