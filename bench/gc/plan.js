@@ -82,7 +82,9 @@ const scripts = Object.fromEntries(Object.entries({
 function variants (row, chosen) {
   if (row === 'http') return pick(apps, chosen.apps).map((app) => [app, { app }])
   const all = row === 'shuffled' ? pick(heaps, chosen.heaps) : ['small']
-  return all.map((heap) => [heap, { flags: flags[heap] }])
+  // Long enough for a few collections.
+  const more = { small: {}, usual: chosen.options.quick ? {} : { sliceMs: 120 } }
+  return all.map((heap) => [heap, { flags: flags[heap], ...more[heap] }])
 }
 
 module.exports = { parse, plan, usage }
