@@ -188,7 +188,9 @@ test('a reserve is given when the heap is full, so that there is time to act', a
   expect([stderr, signal]).toEqual(['', null])
   const [told, more] = JSON.parse(stdout)
   expect(told).toEqual([['warn', true], ['critical', true]])
-  expect(more).toBe(64 << 20)
+  // What V8 has already taken beyond its limit is added.
+  expect(more).toBeGreaterThanOrEqual(64 << 20)
+  expect(more).toBeLessThan(128 << 20)
 })
 
 describe('a snapshot is refused', () => {

@@ -105,8 +105,9 @@ export declare namespace GcMonitor {
      */
     critical?: number
     /**
-     * By how much the limit is raised, once, when it is reached: time to finish what is under way, and to go. Needs the
-     * source `'v8'`, else `ERR_HEAPWISE_UNSUPPORTED`.
+     * By how much the limit is raised, once, when it is reached: time to finish what is under way, and to go. What V8 has
+     * already beyond its limit by then is added. Needs the source `'v8'`, else `ERR_HEAPWISE_UNSUPPORTED`; a thread has
+     * one, else `ERR_HEAPWISE_INVALID_USE`.
      * @default nothing
      */
     reserve?: number | string
