@@ -198,17 +198,21 @@ describe('looks', () => {
 })
 
 describe('the report', () => {
-  test('has findings, looks, since, cost and failures', async () => {
+  test('has findings, looks, since, cost, failures and notes', async () => {
     const before = Date.now()
     const made = watch({ timers: true, listeners: true, globals: true, pools: true, interval: 0 })
     const after = Date.now()
     await made.look()
     const { since, cost, ...rest } = made.report()
-    expect(rest).toEqual({ findings: [], looks: 1, failures: {} })
+    expect(rest).toEqual({ findings: [], looks: 1, failures: {}, notes: {} })
     expect(since).toBeGreaterThanOrEqual(before)
     expect(since).toBeLessThanOrEqual(after)
     expect(Object.keys(cost)).toEqual(['timers', 'listeners', 'globals', 'pools'])
     for (const ms of Object.values(cost)) expect(ms).toBeGreaterThan(0)
+  })
+
+  test('says why a part has nothing to look at', () => {
+    expect(watch({ types: { auto: true }, interval: 0 }).report().notes.types).toContain('--track-gc-object-stats')
   })
 
   test('is JSON but for symbols of events', async () => {

@@ -320,6 +320,8 @@ export interface WatchReport {
   cost: { [part in Part]?: number }
   /** Errors of parts whose last look failed: a heap too large for a snapshot, say. The others go on. */
   failures: { [part in Part]?: Error }
+  /** Why parts have nothing to look at, in plain words: V8 does not run with the flag that `types` needs, say. */
+  notes: { [part in Part]?: string }
 }
 
 /** The events of a watch, with what their listeners get. */

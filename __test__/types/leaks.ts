@@ -38,9 +38,10 @@ const report = watch.report()
 expectType<leaks.WatchReport>()(report)
 expectType<number | undefined>()(report.cost.timers)
 expectType<Error | undefined>()(report.failures.collections)
+expectType<string | undefined>()(report.notes.types)
 expectTrue<[
   Equal<leaks.Confidence, 'suspected' | 'likely' | 'certain'>,
-  Equal<keyof leaks.WatchReport, 'findings' | 'looks' | 'since' | 'cost' | 'failures'>,
+  Equal<keyof leaks.WatchReport, 'findings' | 'looks' | 'since' | 'cost' | 'failures' | 'notes'>,
   Equal<keyof leaks.WatchOptions, leaks.Part | 'interval' | 'onLeak'>
 ]>()
 

@@ -15,8 +15,12 @@ let collector
 
 const lookForIt = () => vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
 
-/** V8's own function, of a context that was made while the flag was on. The flag is put back if it was off. */
-const findCollector = () => {
+/**
+ * V8's own function, of a context that was made while the flag was on. The flag is put back if it was off.
+ *
+ * @param {string} who wants it
+ */
+const findCollector = who => {
   collector ??= lookForIt()
   if (collector !== undefined) return collector
   v8.setFlagsFromString('--expose-gc')
@@ -25,13 +29,13 @@ const findCollector = () => {
   } finally {
     v8.setFlagsFromString('--no-expose-gc')
   }
-  if (collector === undefined) throw unsupported('collect()', 'this V8 gives no function that collects')
+  if (collector === undefined) throw unsupported(who, 'this V8 gives no function that collects')
   return collector
 }
 
 /** @param {'full' | 'minor'} type */
 const collect = type => {
-  const gc = findCollector()
+  const gc = findCollector('collect()')
   const before = getHeapStatistics().used_heap_size
   const start = now()
   if (type === 'full') gc()
@@ -41,4 +45,4 @@ const collect = type => {
   return { type, duration, reclaimed: Math.max(0, before - after), used: { before, after } }
 }
 
-module.exports = { collect }
+module.exports = { collect, findCollector }

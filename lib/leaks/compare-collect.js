@@ -2,29 +2,9 @@
 
 // Memory as it is once everything that can go has gone.
 
-const v8 = require('node:v8')
-const vm = require('node:vm')
 const { setImmediate } = require('node:timers')
 
-const { unsupported } = require('../errors')
-
-let collector
-
-const lookForIt = () => vm.runInNewContext("typeof gc === 'function' ? gc : undefined")
-
-/** V8's own function, of a context that was made while the flag was on. The flag is put back if it was off. */
-const findCollector = () => {
-  collector ??= lookForIt()
-  if (collector !== undefined) return collector
-  v8.setFlagsFromString('--expose-gc')
-  try {
-    collector = lookForIt()
-  } finally {
-    v8.setFlagsFromString('--no-expose-gc')
-  }
-  if (collector === undefined) throw unsupported('leaks.compare()', 'this V8 gives no function that collects')
-  return collector
-}
+const { findCollector } = require('../gc-monitor/collect')
 
 // A last resort also drops compiled scripts that nobody uses; without that, those of `new Function` stay for a while on
 // Node 26. The V8 of Node 20 does not know it, and would do a minor collection.
@@ -33,7 +13,7 @@ const EVERYTHING = MAJOR >= 12 ? { type: 'major', execution: 'sync', flavor: 'la
 
 /** A full collection; with `thorough` also of what V8 keeps just in case. */
 const collectAll = (thorough = true) => {
-  const gc = findCollector()
+  const gc = findCollector('leaks.compare()')
   if (thorough && EVERYTHING !== undefined) gc(EVERYTHING)
   else gc()
 }

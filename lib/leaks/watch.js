@@ -167,16 +167,19 @@ class LeakWatch extends EventEmitter {
   report () {
     const cost = {}
     const failures = {}
+    const notes = {}
     for (const { name, part, ms, failure } of this.#parts) {
       cost[name] = Number.isFinite(part.costMs) ? part.costMs : ms
       if (failure !== undefined) failures[name] = failure
+      if (part.note !== undefined) notes[name] = part.note
     }
     return {
       findings: [...this.#findings.values()].map(({ finding }) => finding),
       looks: this.#looks,
       since: this.#since,
       cost,
-      failures
+      failures,
+      notes
     }
   }
 
