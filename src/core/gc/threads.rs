@@ -1,12 +1,11 @@
 //! The threads of the process that record, for whoever asks about all of them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::Lazy;
 
 use super::tally::Tally;
 use crate::core::process::threads::ThreadClock;
-use crate::core::sync::lock;
 
 /// What a thread that has ended adds to the sums over such threads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,15 +50,20 @@ impl Threads {
         &SHARED
     }
 
+    // It is static, so the standard library's in all builds. The list is whole at every moment.
+    fn list_now(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The thread that calls begins to record.
     pub fn add(&self, id: u32, tally: Arc<Tally>) {
         let thread = Thread { id, tally, clock: ThreadClock::of_this_thread() };
-        lock(&self.0).alive.push(Arc::new(thread));
+        self.list_now().alive.push(Arc::new(thread));
     }
 
     /// The thread that `tally` is of has ended, or records no more.
     pub fn remove(&self, tally: &Arc<Tally>) {
-        let mut list = lock(&self.0);
+        let mut list = self.list_now();
         let List { alive, ended } = &mut *list;
         if let Some(place) = alive.iter().position(|other| Arc::ptr_eq(&other.tally, tally)) {
             alive.swap_remove(place);
@@ -73,7 +77,7 @@ impl Threads {
 
     /// All that record, and the sums over those that do not any more.
     pub fn list(&self) -> (Vec<Arc<Thread>>, Ended) {
-        let list = lock(&self.0);
+        let list = self.list_now();
         (list.alive.clone(), list.ended)
     }
 }
