@@ -46,6 +46,16 @@ const writeTo = (buf, views = {}) => {
   }
 }
 
+const movesMarked = () => {
+  const marked = new ArrayBuffer(8)
+  markAsUntransferable(marked)
+  try {
+    return marked.transfer().byteLength === 8
+  } catch {
+    return false
+  }
+}
+
 describe.each(MEMORIES)('%s memory', memory => {
   const make = options => open({ idleMs: 0, ...options }, memory)
 
@@ -227,7 +237,9 @@ describe.each(MEMORIES)('%s memory', memory => {
       const fixed = pool.acquire(5000).fill(1)
       markAsUntransferable(fixed.buffer)
       pool.release(fixed)
-      expect([fixed.length, isZero(fixed)]).toEqual([5000, true])
+      // For Node 22 the mark forbids to post the memory, not to move it.
+      const length = movesMarked() ? 0 : 5000
+      expect([fixed.length, length === 0 || isZero(fixed)]).toEqual([length, true])
       expect(pool.stats().unpooled).toEqual({ acquired: 3, released: 3, bytes: 10_000 })
     })
 
