@@ -52,6 +52,13 @@ describe('files', () => {
     expect(fs.readdirSync(dir)).toEqual([])
   })
 
+  test('if no file can be made there, nothing is left', async () => {
+    const dir = makeFolder()
+    jest.spyOn(fs, 'openSync').mockImplementation(() => { throw new Error('EMFILE') })
+    await expect(lookNow({ maxHeap: MAX, dir })).rejects.toThrow('EMFILE')
+    expect(fs.readdirSync(dir)).toEqual([])
+  })
+
   test('it goes when the process ends meanwhile, which changes nothing of its end', async () => {
     const { code, stdout, stderr, left } = await runIn(`
       const { watch } = require(${LEAKS})

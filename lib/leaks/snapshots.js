@@ -94,7 +94,13 @@ const makeFile = dir => {
   const folder = makeFolder(dir)
   const named = path.join(folder, 'look.heapsnapshot')
   if (process.platform !== 'linux') return { file: named, done: () => remove(folder) }
-  const fd = fs.openSync(named, 'wx+', 0o600)
+  let fd
+  try {
+    fd = fs.openSync(named, 'wx+', 0o600)
+  } catch (error) {
+    remove(folder)
+    throw error
+  }
   const file = `/proc/self/fd/${fd}`
   if (!fs.existsSync(file)) {
     fs.closeSync(fd)

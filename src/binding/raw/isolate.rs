@@ -22,6 +22,7 @@ type Isolate = *mut c_void;
 type GcCallback = extern "C" fn(Isolate, c_int, c_int, *mut c_void);
 type LimitCallback = extern "C" fn(*mut c_void, usize, usize) -> usize;
 
+// Types only. Each call of such a function, and each conversion to one, says for itself what makes it sound.
 type TryGetCurrent = unsafe extern "C" fn() -> Isolate;
 type AddGc = unsafe extern "C" fn(Isolate, GcCallback, *mut c_void, c_int);
 type RemoveGc = unsafe extern "C" fn(Isolate, GcCallback, *mut c_void);

@@ -21,9 +21,8 @@
 //! entry is gone stays linked as well; [`Wheel::due`] names it some time, and JavaScript sees that nothing is in it.
 //! So touching an entry with a time to live needs no call.
 //!
-//! A start or time to live so large that it cannot tell ticks apart (10¹⁵, thirty thousand years, and more) blurs when its
-//! entry has expired. Such a slot is looked at again after what can be told apart, also if its numbers became smaller
-//! meanwhile, with the same deadline and so without a call.
+//! A start or time to live too large to tell ticks apart (10¹⁵ and more) blurs when its entry has expired: such a slot is
+//! looked at after all others, also if its numbers became smaller meanwhile without a call.
 //!
 //! After each call but [`Wheel::create`] the element after the last start, `starts[cap]`, says when to call `due`
 //! again: it has nothing to return while `now` is below that *wake* time. Infinity: nothing is linked, as after `create`.
